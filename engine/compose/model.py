@@ -1,0 +1,96 @@
+"""Hold what the loader returns: the project in its normal form, and the errors that stopped it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from engine.findings import Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Point at a character of the source; both numbers start at 1."""
+
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bound what an untrusted file may cost; every bound is checked before anything is built from the file."""
+
+    max_bytes: int = 1024 * 1024
+    max_depth: int = 100
+    max_nodes: int = 100_000
+    max_aliases: int = 1_000
+    max_expanded_nodes: int = 200_000
+    max_scalar_bytes: int = 256 * 1024
+    max_interpolated_bytes: int = 4 * 1024 * 1024
+    max_expanded_ports: int = 65_536
+
+
+DEFAULT_LIMITS = Limits()
+
+
+class ComposeError(Exception):
+    """Refuse a file; `findings` holds at least one error, and every other one that could be found in the same pass."""
+
+    findings: tuple[Finding, ...]
+
+    def __init__(self, findings: tuple[Finding, ...] | list[Finding]) -> None:
+        self.findings = tuple(findings)
+        super().__init__("; ".join(finding.message for finding in self.findings))
+
+
+def _nowhere(path: tuple[str | int, ...]) -> Position | None:
+    return None
+
+
+@dataclass(frozen=True)
+class Project:
+    """Hold a loaded Compose file.
+
+    `config` is the normal form: JSON-able, and the same as what `docker-compose config --format json
+    --no-path-resolution` prints. `findings` holds warnings and infos only. `files` holds the files that were supplied
+    beside the Compose file, by the relative path that the Compose file uses for them.
+    """
+
+    name: str
+    config: dict[str, Any]
+    findings: tuple[Finding, ...] = ()
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    locate: Callable[[tuple[str | int, ...]], Position | None] = field(default=_nowhere, repr=False, compare=False)
+
+    def position(self, *path: str | int) -> Position | None:
+        """Find the source position of the node at a path, or of its nearest ancestor that the source has."""
+        return self.locate(path)
+
+    def services(self) -> dict[str, Any]:
+        """Give the services by name."""
+        return self._section("services")
+
+    def networks(self) -> dict[str, Any]:
+        """Give the networks by key (the key that services use, not the platform name)."""
+        return self._section("networks")
+
+    def volumes(self) -> dict[str, Any]:
+        """Give the named volumes by key."""
+        return self._section("volumes")
+
+    def secrets(self) -> dict[str, Any]:
+        """Give the secrets by key."""
+        return self._section("secrets")
+
+    def configs(self) -> dict[str, Any]:
+        """Give the configs by key."""
+        return self._section("configs")
+
+    def extensions(self) -> dict[str, Any]:
+        """Give the top-level `x-` keys."""
+        return {key: value for key, value in self.config.items() if key.startswith("x-")}
+
+    def _section(self, key: str) -> dict[str, Any]:
+        section = self.config.get(key)
+        return section if isinstance(section, dict) else {}
