@@ -1,0 +1,52 @@
+"""Clouds that things are deployed to, and the credentials that open them."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+
+from apps.tenancy.models import Organization
+
+
+class Cloud(models.Model):
+    """Something to deploy to. ``name`` is a slug: people and the CLI call it by it (``--to paris``).
+
+    ``defaults``: see ``engine.observed.Target``. ``inventory``: last ``Inventory.to_json``.
+    ``health``: last ``Health`` as JSON {ok, summary, facts, findings}.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="clouds")
+    name = models.SlugField(max_length=63)
+    title = models.CharField(max_length=120, blank=True)
+    kind = models.CharField(max_length=20)  # connectors.registry.kinds()
+    flavour = models.CharField(max_length=20, blank=True)  # private, ovh, ibm, vmc
+    address = models.CharField(max_length=255)
+    ca_pem = models.TextField(blank=True)
+    thumbprint = models.CharField(max_length=64, blank=True)  # SHA-256, lower-case hexadecimal without colons
+    region = models.CharField(max_length=80, blank=True)
+    options = models.JSONField(default=dict, blank=True)
+    defaults = models.JSONField(default=dict, blank=True)
+    enabled = models.BooleanField(default=True)
+    health = models.JSONField(null=True, blank=True)
+    health_at = models.DateTimeField(null=True, blank=True)
+    inventory = models.JSONField(null=True, blank=True)
+    inventory_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["name", "id"]
+        constraints = [models.UniqueConstraint(fields=["organization", "name"], name="cloud_name_unique")]
+
+    def __str__(self) -> str:
+        return self.title or self.name
+
+
+class Credential(models.Model):
+    """A cloud's user name and password, sealed; write-only for everybody but the connector."""
+
+    cloud = models.OneToOneField(Cloud, on_delete=models.CASCADE, related_name="credential")
+    sealed = models.BinaryField()  # apps.tenancy.encryption.seal of JSON {"username", "password"}
+    version = models.PositiveIntegerField(default=1)  # counts rotations
+    rotated_at = models.DateTimeField(auto_now=True)

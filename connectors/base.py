@@ -1,0 +1,141 @@
+"""The contract that every cloud API is brought to: start, never wait; one error type; idempotent by key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Literal, Protocol
+
+from engine.findings import Finding
+from engine.observed import Inventory, ObservedState
+from engine.plan import Action
+from engine.resources import Owner
+
+Handle = str
+"""A connector's note (JSON text, at most 2 kB, no secrets) of a task under way; it survives the process."""
+
+
+class Capability(StrEnum):
+    CREATE_NETWORK = "create_network"
+    DATA_DISKS = "data_disks"
+    GUEST_ADDRESS = "guest_address"
+    PROGRESS = "progress"
+    CANCEL = "cancel"
+
+
+class ConnectorError(Exception):
+    """The only exception that leaves a connector.
+
+    ``code`` is stable (``cloud.unreachable``, ``cloud.not_authenticated``, ``cloud.trust``,
+    ``cloud.permission``, ``cloud.not_found``, ``cloud.name_taken``, ``cloud.no_space``,
+    ``cloud.invalid``, ``cloud.busy``, ``cloud.fault``, ``cloud.cancelled``, ``cloud.foreign``).
+    ``permanent`` errors are not tried again; ``retry_after`` is in seconds. ``maybe_done`` tells that the
+    cloud may have processed the call all the same: the step must reconcile by its key before it tries again.
+    The message is for people: what, why, what now. It holds only text: SDK exceptions must not be chained
+    into it (``raise … from None``), since some of them cannot be pickled and break the worker.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        permanent: bool = False,
+        retry_after: float | None = None,
+        maybe_done: bool = False,
+        detail: str = "",
+    ) -> None:
+        super().__init__(message)
+        self.code, self.message, self.permanent = code, message, permanent
+        self.retry_after, self.maybe_done, self.detail = retry_after, maybe_done, detail
+
+    def to_json(self) -> dict[str, Any]:
+        return {"code": self.code, "message": self.message, "permanent": self.permanent, "detail": self.detail}
+
+    def __reduce__(self) -> Any:
+        return (_rebuild, (self.code, self.message, self.permanent, self.retry_after, self.maybe_done, self.detail))
+
+
+def _rebuild(code: str, message: str, permanent: bool, retry: float | None, maybe: bool, detail: str) -> ConnectorError:
+    return ConnectorError(code, message, permanent=permanent, retry_after=retry, maybe_done=maybe, detail=detail)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Where a call stands. ``done`` has a result, ``running`` a handle, ``failed`` an error.
+
+    ``result`` for create verbs holds ``external_id`` (UUID for machines, never a name) and what later
+    actions need (``moref``, ``path``, ``addresses``, ``bios_uuid`` …); JSON-able, no secrets.
+    ``progress`` in percent or None when the cloud does not tell.
+    """
+
+    state: Literal["done", "running", "failed"]
+    handle: Handle | None = None
+    progress: int | None = None
+    result: Mapping[str, Any] = field(default_factory=dict)
+    message: str = ""
+    error: ConnectorError | None = None
+
+    @classmethod
+    def done(cls, message: str = "", **result: Any) -> Outcome:
+        return cls("done", result=result, message=message, progress=100)
+
+    @classmethod
+    def running(cls, handle: Handle, progress: int | None = None, message: str = "") -> Outcome:
+        return cls("running", handle=handle, progress=progress, message=message)
+
+    @classmethod
+    def failed(cls, error: ConnectorError) -> Outcome:
+        return cls("failed", error=error, message=error.message)
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What a probe found. ``facts``: product, version, api_version, instance_uuid, latency_ms, clock_skew_s …"""
+
+    ok: bool
+    summary: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How to reach a cloud: all that a connector is built from.
+
+    ``address`` host:port or URL; ``thumbprint`` SHA-256 of the server's certificate in hexadecimal (pins it,
+    no CA needed); ``ca_pem`` a CA bundle. With neither, the system's CAs decide. Never unverified.
+    """
+
+    kind: str
+    address: str
+    username: str = field(repr=False)
+    password: str = field(repr=False)
+    flavour: str = ""
+    ca_pem: str = ""
+    thumbprint: str = ""
+    timeout_s: float = 30.0
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Connector(Protocol):
+    """One cloud, connected. Thread-safe; cheap to keep; ``close`` logs out.
+
+    ``start`` must be idempotent by ``key`` (deterministic text of the step): it first looks whether the thing
+    with that key's marker exists or a task for it is under way (and re-attaches), and only then creates. It
+    never depends on the cloud refusing duplicates. Destructive verbs check the owner's marker on the object
+    right before the call (``cloud.foreign`` when it is not ours) and succeed when the thing is gone already.
+    """
+
+    capabilities: frozenset[Capability]
+
+    def probe(self) -> Health: ...
+    def inventory(self) -> Inventory: ...
+    def observe(self, owner: Owner) -> ObservedState: ...
+    def check(self, action: Action) -> list[Finding]: ...
+    def start(self, action: Action, key: str) -> Outcome: ...
+    def poll(self, handles: Sequence[Handle]) -> dict[Handle, Outcome]: ...
+    def cancel(self, handle: Handle) -> None: ...
+    def undo(self, action: Action, result: Mapping[str, Any], key: str) -> Outcome: ...
+    def close(self) -> None: ...

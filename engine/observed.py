@@ -1,0 +1,135 @@
+"""What exists on a cloud, as plain data: inventories for placement, observed state for planning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from engine.resources import Kind
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateFact:
+    id: str
+    name: str
+    cpus: int
+    memory_mib: int
+    disk_gib: int
+    guest: str = ""
+    container_host: bool = False  # carries cloud-init with the VMware data source and can run containers
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterFact:
+    id: str
+    name: str
+    hosts: int
+    cpus: int  # physical cores in hosts that are connected and not in maintenance
+    cpu_mhz: int
+    cpu_used_mhz: int
+    memory_mib: int
+    memory_used_mib: int
+
+
+@dataclass(frozen=True, slots=True)
+class DatastoreFact:
+    id: str
+    name: str
+    type: str  # "VMFS", "NFS", "vsan", "OTHER"
+    capacity_gib: float
+    free_gib: float
+    clusters: tuple[str, ...] = ()  # names of clusters whose hosts reach it; empty: all
+    accessible: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkFact:
+    id: str
+    name: str
+    type: str  # "standard", "distributed", "nsx"
+    vlan: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """What placement needs to know of a cloud."""
+
+    templates: tuple[TemplateFact, ...] = ()
+    clusters: tuple[ClusterFact, ...] = ()
+    datastores: tuple[DatastoreFact, ...] = ()
+    networks: tuple[NetworkFact, ...] = ()
+    switches: tuple[str, ...] = ()  # distributed switches that port groups can be made on
+    machines: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Inventory:
+        return cls(
+            templates=tuple(TemplateFact(**fact) for fact in data.get("templates", ())),
+            clusters=tuple(ClusterFact(**fact) for fact in data.get("clusters", ())),
+            datastores=tuple(
+                DatastoreFact(**{**fact, "clusters": tuple(fact.get("clusters", ()))})
+                for fact in data.get("datastores", ())
+            ),
+            networks=tuple(NetworkFact(**fact) for fact in data.get("networks", ())),
+            switches=tuple(data.get("switches", ())),
+            machines=data.get("machines", 0),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A cloud as the realiser sees it: facts, capabilities and the admin's defaults.
+
+    ``defaults`` keys, all optional: template, cluster, datastore, network (names), machine_cpus,
+    machine_memory_mib, max_machine_cpus, max_machine_memory_mib, volume_size_gib, private_supernet (CIDR),
+    isolation ("shared" | "machine"), container_engine ("docker" | "podman").
+    """
+
+    name: str
+    kind: str  # "vsphere", "fake"
+    flavour: str = ""
+    capabilities: frozenset[str] = frozenset()
+    inventory: Inventory = Inventory()
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedResource:
+    """A thing on a cloud that carries our marker.
+
+    ``attributes`` by kind. machine: name, power ("on"|"off"|"suspended"), cpus, memory_mib, addresses (list),
+    host, cluster, instance_uuid, bios_uuid, disks (list of {volume, path, size_gib}: volume is the key of one
+    of ours or None), tools, snapshots (count). volume: size_gib, datastore, path, attached_to (machine's
+    external id or None). network: name, vlan. folder: path.
+    """
+
+    key: str
+    kind: Kind
+    external_id: str
+    config_hash: str
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedState:
+    """All that carries one deployment's marker.
+
+    ``strays`` are marked things that share a key with another one (made twice by somebody) or whose marker
+    cannot be read: they are shown, never adopted silently.
+    """
+
+    resources: Mapping[str, ObservedResource] = field(default_factory=dict)
+    strays: tuple[ObservedResource, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "resources": {key: resource.to_json() for key, resource in sorted(self.resources.items())},
+            "strays": [stray.to_json() for stray in self.strays],
+        }

@@ -1,0 +1,179 @@
+"""Typed resources: what a drawing becomes on a target.
+
+Every resource is plain data with a key that is unique within one deployment (``machine:host-1``),
+a JSON form and a configuration hash. Nothing here knows a cloud's API.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, ClassVar, Literal
+
+Kind = Literal["folder", "network", "volume", "machine"]
+
+
+def canonical_json(value: Any) -> str:
+    """Return JSON with sorted keys and no spaces: equal values give equal text."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def digest(value: Any) -> str:
+    """Return the first 32 hexadecimal digits of the SHA-256 of a JSON value."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()[:32]
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whom a thing on a cloud belongs to; every marker on a cloud carries these ids.
+
+    Ids are UUID texts, the others are human names (slugs: ``[a-z0-9-]``) used for folders and titles.
+    """
+
+    organization_id: str
+    organization: str
+    project_id: str
+    project: str
+    deployment_id: str
+    deployment: str
+
+    def to_json(self) -> dict[str, str]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """The container of one deployment's machines on the target (a vSphere folder)."""
+
+    kind: ClassVar[Kind] = "folder"
+    key: str  # always "folder:deployment"
+    path: tuple[str, ...]  # ("escale", organization, project, deployment-1a2b3c4d)
+
+    def aspects(self) -> dict[str, Any]:
+        return {"path": list(self.path)}
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A network that machines attach to; either found on the target or created for the deployment."""
+
+    kind: ClassVar[Kind] = "network"
+    key: str  # "network:backnet"
+    name: str  # name on the target
+    managed: bool  # False: exists already and is never changed or deleted
+    subnet: str | None = None  # CIDR of the static addresses, None: the network's own DHCP
+    vlan: int | None = None
+
+    def aspects(self) -> dict[str, Any]:
+        return {"network": {"name": self.name, "managed": self.managed, "vlan": self.vlan}}
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """A data disk that outlives the machine it is attached to."""
+
+    kind: ClassVar[Kind] = "volume"
+    key: str  # "volume:db-data"
+    name: str
+    size_gib: int
+    datastore: str | None = None  # None: the target's choice
+
+    def aspects(self) -> dict[str, Any]:
+        return {"size": self.size_gib}
+
+
+@dataclass(frozen=True, slots=True)
+class Nic:
+    network: str  # key of a Network
+    address: str | None = None  # static "10.96.0.5/24", None: DHCP
+
+
+@dataclass(frozen=True, slots=True)
+class DiskMount:
+    volume: str  # key of a Volume
+    path: str  # where the machine mounts it
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """One container of a service on a machine; changed with its machine, not by itself."""
+
+    service: str
+    replica: int  # from 1
+    image: str
+    container: str  # container name
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A virtual machine that hosts containers.
+
+    ``userdata`` is a cloud-config document as data (see ``engine.userdata``), with placeholders
+    where a one-time fetch token stands at run time, so that the plan never holds a secret.
+    """
+
+    kind: ClassVar[Kind] = "machine"
+    key: str  # "machine:host-1"
+    name: str
+    template: str
+    cpus: int
+    memory_mib: int
+    nics: tuple[Nic, ...]
+    disks: tuple[DiskMount, ...] = ()
+    workloads: tuple[Workload, ...] = ()
+    userdata: Mapping[str, Any] = field(default_factory=dict)
+    fetches_secrets: bool = False
+    cluster: str | None = None  # None: the target's choice
+    anti_affinity: str | None = None  # machines with the same value want different hosts
+    system_disk_gib: int | None = None  # size of the template's disk, for the requirements only
+
+    def aspects(self) -> dict[str, Any]:
+        """Return what can change apart from each other; the planner compares aspect by aspect.
+
+        ``template``, ``cluster`` and ``nics`` can only be changed by replacing the machine.
+        """
+        return {
+            "template": self.template,
+            "cluster": self.cluster,
+            "nics": [asdict(nic) for nic in self.nics],
+            "cpus": self.cpus,
+            "memory_mib": self.memory_mib,
+            "disks": [asdict(disk) for disk in self.disks],
+            "workloads": [asdict(workload) for workload in self.workloads],
+            "userdata": digest(self.userdata),
+        }
+
+
+Resource = Folder | Network | Volume | Machine
+
+
+def to_json(resource: Resource) -> dict[str, Any]:
+    """Return a resource as JSON-able data, with its kind and configuration hash."""
+    body: dict[str, Any] = json.loads(json.dumps(asdict(resource)))
+    return {"kind": resource.kind, **body}
+
+
+def from_json(data: Mapping[str, Any]) -> Resource:
+    """Rebuild a resource from ``to_json``'s form; KeyError or TypeError when the form is foreign."""
+    body = {key: value for key, value in data.items() if key not in ("kind", "config_hash")}
+    match data["kind"]:
+        case "folder":
+            return Folder(key=body["key"], path=tuple(body["path"]))
+        case "network":
+            return Network(**body)
+        case "volume":
+            return Volume(**body)
+        case "machine":
+            body["nics"] = tuple(Nic(**nic) for nic in body["nics"])
+            body["disks"] = tuple(DiskMount(**disk) for disk in body["disks"])
+            body["workloads"] = tuple(Workload(**workload) for workload in body["workloads"])
+            return Machine(**body)
+        case other:
+            raise KeyError(f"unknown resource kind {other!r}")
+
+
+def config_hash(resource: Resource) -> str:
+    """Return the hash that is marked on the thing on the cloud."""
+    return digest({"kind": resource.kind, "key": resource.key, "aspects": resource.aspects()})
