@@ -1,0 +1,1 @@
+"""Compose the portal out of its apps: settings, addresses, processes. Holds no business rule."""

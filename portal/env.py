@@ -1,0 +1,166 @@
+"""Read every setting from the environment, each declared once.
+
+Standard library only: the launcher reads the same declarations before anything is installed.
+A variable `X` of kind `secret` may also be given as `X_FILE`, the path of a file whose text is
+the value (as Docker and Kubernetes mount their secrets).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+Kind = Literal["text", "secret", "integer", "number", "boolean", "list", "path"]
+Reader = Literal["portal", "launcher", "tests"]
+
+TRUE = {"1", "true", "yes", "on"}
+FALSE = {"0", "false", "no", "off", ""}
+
+
+class SettingsError(ValueError):
+    """Say everything that is wrong with the environment at once; `problems` is the list of sentences."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        super().__init__("The settings cannot be used:\n" + "\n".join(f"  - {problem}" for problem in problems))
+
+
+@dataclass(frozen=True)
+class Variable:
+    """Declare one environment variable.
+
+    `default` None means "unset is fine" unless `required`, which makes an unset one an error outside the sandbox.
+    `choices` lists the only values allowed; `minimum` bounds numbers.
+    """
+
+    name: str
+    kind: Kind
+    doc: str
+    default: Any = None
+    required: bool = False
+    choices: tuple[str, ...] = ()
+    minimum: float | None = None
+    reader: Reader = "portal"
+
+    def convert(self, text: str) -> Any:
+        """Turn the text into the declared type; raises ValueError with a half-sentence on why it cannot."""
+        value: Any = text
+        if self.kind in ("integer", "number"):
+            try:
+                value = int(text) if self.kind == "integer" else float(text)
+            except ValueError:
+                raise ValueError(f"is not {'a whole number' if self.kind == 'integer' else 'a number'}") from None
+            if self.minimum is not None and value < self.minimum:
+                raise ValueError(f"is below the smallest value allowed, {self.minimum:g}")
+        elif self.kind == "boolean":
+            lowered = text.strip().lower()
+            if lowered not in TRUE | FALSE:
+                raise ValueError("is neither 1 nor 0")
+            value = lowered in TRUE
+        elif self.kind == "list":
+            value = [part.strip() for part in text.split(",") if part.strip()]
+        elif self.kind == "path":
+            value = Path(text).expanduser()
+        if self.choices and value not in self.choices:
+            raise ValueError("is not one of " + ", ".join(self.choices))
+        return value
+
+    def shown(self, text: str) -> str:
+        """Return the value as an error message may show it: never a secret."""
+        return "(hidden)" if self.kind == "secret" else repr(text)
+
+
+VARIABLES: tuple[Variable, ...] = (
+    # What every process of the portal needs.
+    Variable("ESCALE_SANDBOX", "boolean", "1 starts or expects the sandbox: generated keys, simulated clouds, no TLS "
+             "asked for. `make run` sets it unless it is given as 0.", default=False),
+    Variable("DATABASE_URL", "secret", "PostgreSQL, as `postgresql://user:password@host:5432/name`; "
+             "`?sslmode=verify-full` and other libpq options are passed on.", required=True),
+    Variable("DATABASE_POOL_MAX", "integer", "Connections that one process may pool; 0 opens one per request or "
+             "task thread.", default=0, minimum=0),
+    Variable("REDIS_URL", "secret", "The broker, as `redis://host:6379/0` or `rediss://…`. Nothing in it is kept: "
+             "it may be flushed at any time. Run it with `maxmemory-policy noeviction`.", required=True),
+    Variable("SECRET_KEY", "secret", "Signs sessions and one-time links; 50 or more random characters.",
+             required=True),
+    Variable("ESCALE_KEYS", "secret", "The keys that encrypt cloud credentials, newest first, as "
+             "`version:base64-of-32-bytes,…`. Add a new one in front to rotate.", required=True),
+    Variable("ESCALE_URL", "text", "The address people and clients use, without a slash at the end. Decides "
+             "whether cookies need HTTPS.", default="http://127.0.0.1:8000"),
+    Variable("ALLOWED_HOSTS", "list", "Host names the portal answers to, by commas. The host of ESCALE_URL is "
+             "always among them."),
+    Variable("TRUSTED_PROXY", "boolean", "1 believes the `X-Forwarded-Proto` of the proxy in front. Only when "
+             "that proxy always sets it.", default=False),
+    Variable("ESCALE_MACHINE_URL", "text", "The HTTPS address at which deployed machines reach the portal to "
+             "fetch their secrets. Empty uses ESCALE_URL.", default=""),
+    Variable("ESCALE_MACHINE_CA", "path", "PEM file of the authority that signed that address's certificate; "
+             "unset means a public one."),
+    Variable("ESCALE_DEBUG", "boolean", "1 shows Django's debug pages. Refused outside the sandbox.",
+             default=False),
+    Variable("TIME_ZONE", "text", "The zone in which times are shown.", default="UTC"),
+    Variable("LOG_LEVEL", "text", "The least serious message that is logged.", default="INFO",
+             choices=("DEBUG", "INFO", "WARNING", "ERROR")),
+    Variable("LOG_FORMAT", "text", "`json` for machines, `console` for eyes.", default="json",
+             choices=("json", "console")),
+    Variable("METRICS_TOKEN", "secret", "Bearer token for `/metrics`. Without one only loopback may read it."),
+)
+
+
+class Environment:
+    """Give the checked values of the declared variables as items: `environment["DATABASE_URL"]`."""
+
+    def __init__(self, values: dict[str, Any]) -> None:
+        self._values = values
+
+    def __getitem__(self, name: str) -> Any:
+        return self._values[name]
+
+
+def load(
+    environ: Mapping[str, str], variables: Iterable[Variable] = VARIABLES, reader: Reader = "portal"
+) -> Environment:
+    """Read and check the variables of one reader; raises SettingsError naming every problem, not only the first."""
+    problems: list[str] = []
+    values: dict[str, Any] = {}
+    chosen = [variable for variable in variables if variable.reader == reader]
+    for variable in chosen:
+        text = _text_of(variable, environ, problems)
+        if text is None or (text == "" and variable.kind != "text"):
+            if variable.required:
+                problems.append(
+                    f"{variable.name} is not set - {variable.doc.split('.')[0].strip()} - "
+                    f"set it (docs/settings.md), or use `make run` for a sandbox that makes its own."
+                )
+            values[variable.name] = [] if variable.kind == "list" and variable.default is None else variable.default
+            continue
+        try:
+            values[variable.name] = variable.convert(text)
+        except ValueError as error:
+            problems.append(
+                f"{variable.name} is {variable.shown(text)} - that {error} - see {variable.name} in docs/settings.md."
+            )
+    if problems:
+        raise SettingsError(problems)
+    return Environment(values)
+
+
+def _text_of(variable: Variable, environ: Mapping[str, str], problems: list[str]) -> str | None:
+    text = environ.get(variable.name)
+    if variable.kind != "secret":
+        return text
+    path = environ.get(f"{variable.name}_FILE")
+    if not path:
+        return text
+    if text:
+        problems.append(
+            f"{variable.name} and {variable.name}_FILE are both set - only one can be meant - unset one of them."
+        )
+        return text
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        problems.append(
+            f"{variable.name}_FILE is {path!r} - it cannot be read ({error.strerror}) - mount the secret there."
+        )
+        return "unreadable"
