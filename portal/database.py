@@ -15,8 +15,10 @@ def database_from_url(url: str, pool_max: int = 0) -> dict[str, Any]:
     parts = urlsplit(url)
     if parts.scheme not in ("postgresql", "postgres"):
         raise SettingsError(
-            [f"DATABASE_URL begins with {parts.scheme!r} - only PostgreSQL can keep the journal - "
-             "use postgresql://user:password@host:5432/name."]
+            [
+                f"DATABASE_URL begins with {parts.scheme!r} - only PostgreSQL can keep the journal - "
+                "use postgresql://user:password@host:5432/name."
+            ]
         )
     name = unquote(parts.path.lstrip("/"))
     if not name:

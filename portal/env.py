@@ -74,36 +74,147 @@ class Variable:
 
 VARIABLES: tuple[Variable, ...] = (
     # What every process of the portal needs.
-    Variable("ESCALE_SANDBOX", "boolean", "1 starts or expects the sandbox: generated keys, simulated clouds, no TLS "
-             "asked for. `make run` sets it unless it is given as 0.", default=False),
-    Variable("DATABASE_URL", "secret", "PostgreSQL, as `postgresql://user:password@host:5432/name`; "
-             "`?sslmode=verify-full` and other libpq options are passed on.", required=True),
-    Variable("DATABASE_POOL_MAX", "integer", "Connections that one process may pool; 0 opens one per request or "
-             "task thread.", default=0, minimum=0),
-    Variable("REDIS_URL", "secret", "The broker, as `redis://host:6379/0` or `rediss://…`. Nothing in it is kept: "
-             "it may be flushed at any time. Run it with `maxmemory-policy noeviction`.", required=True),
-    Variable("SECRET_KEY", "secret", "Signs sessions and one-time links; 50 or more random characters.",
-             required=True),
-    Variable("ESCALE_KEYS", "secret", "The keys that encrypt cloud credentials, newest first, as "
-             "`version:base64-of-32-bytes,…`. Add a new one in front to rotate.", required=True),
-    Variable("ESCALE_URL", "text", "The address people and clients use, without a slash at the end. Decides "
-             "whether cookies need HTTPS.", default="http://127.0.0.1:8000"),
-    Variable("ALLOWED_HOSTS", "list", "Host names the portal answers to, by commas. The host of ESCALE_URL is "
-             "always among them."),
-    Variable("TRUSTED_PROXY", "boolean", "1 believes the `X-Forwarded-Proto` of the proxy in front. Only when "
-             "that proxy always sets it.", default=False),
-    Variable("ESCALE_MACHINE_URL", "text", "The HTTPS address at which deployed machines reach the portal to "
-             "fetch their secrets. Empty uses ESCALE_URL.", default=""),
-    Variable("ESCALE_MACHINE_CA", "path", "PEM file of the authority that signed that address's certificate; "
-             "unset means a public one."),
-    Variable("ESCALE_DEBUG", "boolean", "1 shows Django's debug pages. Refused outside the sandbox.",
-             default=False),
+    Variable(
+        "ESCALE_SANDBOX",
+        "boolean",
+        "1 starts or expects the sandbox: generated keys, simulated clouds, no TLS "
+        "asked for. `make run` sets it unless it is given as 0.",
+        default=False,
+    ),
+    Variable(
+        "DATABASE_URL",
+        "secret",
+        "PostgreSQL, as `postgresql://user:password@host:5432/name`; "
+        "`?sslmode=verify-full` and other libpq options are passed on.",
+        required=True,
+    ),
+    Variable(
+        "DATABASE_POOL_MAX",
+        "integer",
+        "Connections that one process may pool; 0 opens one per request or task thread.",
+        default=0,
+        minimum=0,
+    ),
+    Variable(
+        "REDIS_URL",
+        "secret",
+        "The broker, as `redis://host:6379/0` or `rediss://…`. Nothing in it is kept: "
+        "it may be flushed at any time. Run it with `maxmemory-policy noeviction`.",
+        required=True,
+    ),
+    Variable("SECRET_KEY", "secret", "Signs sessions and one-time links; 50 or more random characters.", required=True),
+    Variable(
+        "ESCALE_KEYS",
+        "secret",
+        "The keys that encrypt cloud credentials, newest first, as "
+        "`version:base64-of-32-bytes,…`. Add a new one in front to rotate.",
+        required=True,
+    ),
+    Variable(
+        "ESCALE_URL",
+        "text",
+        "The address people and clients use, without a slash at the end. Decides whether cookies need HTTPS.",
+        default="http://127.0.0.1:8000",
+    ),
+    Variable(
+        "ALLOWED_HOSTS",
+        "list",
+        "Host names the portal answers to, by commas. The host of ESCALE_URL is always among them.",
+    ),
+    Variable(
+        "ESCALE_MACHINE_URL",
+        "text",
+        "The HTTPS address at which deployed machines reach the portal to fetch their secrets. Empty uses ESCALE_URL.",
+        default="",
+    ),
+    Variable(
+        "ESCALE_MACHINE_CA",
+        "path",
+        "PEM file of the authority that signed that address's certificate; unset means a public one.",
+    ),
+    Variable("ESCALE_DEBUG", "boolean", "1 shows Django's debug pages. Refused outside the sandbox.", default=False),
+    Variable(
+        "STATIC_ROOT",
+        "path",
+        "The folder that `collectstatic` fills and the web processes serve; unset serves the sources themselves.",
+    ),
     Variable("TIME_ZONE", "text", "The zone in which times are shown.", default="UTC"),
-    Variable("LOG_LEVEL", "text", "The least serious message that is logged.", default="INFO",
-             choices=("DEBUG", "INFO", "WARNING", "ERROR")),
-    Variable("LOG_FORMAT", "text", "`json` for machines, `console` for eyes.", default="json",
-             choices=("json", "console")),
+    Variable(
+        "LOG_LEVEL",
+        "text",
+        "The least serious message that is logged.",
+        default="INFO",
+        choices=("DEBUG", "INFO", "WARNING", "ERROR"),
+    ),
+    Variable(
+        "LOG_FORMAT", "text", "`json` for machines, `console` for eyes.", default="json", choices=("json", "console")
+    ),
     Variable("METRICS_TOKEN", "secret", "Bearer token for `/metrics`. Without one only loopback may read it."),
+    # What the launcher alone reads.
+    Variable(
+        "PORT",
+        "integer",
+        "The port of the pages and the API. 0 chooses a free one and remembers it in ESCALE_HOME.",
+        default=8000,
+        minimum=0,
+        reader="launcher",
+    ),
+    Variable(
+        "HOST",
+        "text",
+        "The address that the pages and the API listen at. Anything but loopback opens the sandbox to the network.",
+        default="127.0.0.1",
+        reader="launcher",
+    ),
+    Variable(
+        "MACHINE_PORT",
+        "integer",
+        "The port of the HTTPS listener for deployed machines. 0 chooses a free one and remembers it.",
+        default=0,
+        minimum=0,
+        reader="launcher",
+    ),
+    Variable(
+        "POSTGRES_PORT",
+        "integer",
+        "The port of the embedded PostgreSQL; 0 as above. Unused when DATABASE_URL is set.",
+        default=0,
+        minimum=0,
+        reader="launcher",
+    ),
+    Variable(
+        "REDIS_PORT",
+        "integer",
+        "The port of the embedded Redis; 0 as above. Unused when REDIS_URL is set.",
+        default=0,
+        minimum=0,
+        reader="launcher",
+    ),
+    Variable(
+        "SIMULATOR_PORTS",
+        "list",
+        "Ports of simulated vCenters, as `paris=9001,oregon=9002`; those not named get free ones, remembered.",
+        reader="launcher",
+    ),
+    Variable(
+        "ESCALE_HOME",
+        "path",
+        "The folder of everything that is kept: data, keys, certificates, logs.",
+        default=".escale in the clone",
+        reader="launcher",
+    ),
+    Variable(
+        "ESCALE_VENV", "path", "The folder of the virtual environment.", default=".venv in the clone", reader="launcher"
+    ),
+    Variable("ESCALE_WORKERS", "integer", "How many worker processes run.", default=2, minimum=1, reader="launcher"),
+    # What the tests alone read.
+    Variable(
+        "ESCALE_REQUIRE_COMPONENTS",
+        "boolean",
+        "1 turns each skip for a missing component (Chromium, a Docker engine) into a failure.",
+        default=False,
+        reader="tests",
+    ),
 )
 
 
@@ -164,3 +275,40 @@ def _text_of(variable: Variable, environ: Mapping[str, str], problems: list[str]
             f"{variable.name}_FILE is {path!r} - it cannot be read ({error.strerror}) - mount the secret there."
         )
         return "unreadable"
+
+
+_TITLES: dict[Reader, str] = {
+    "portal": "Every process of the portal",
+    "launcher": "The launcher (`make run`)",
+    "tests": "The tests",
+}
+
+
+def document() -> str:
+    """Return the tables of docs/settings.md, written from the declarations."""
+    lines: list[str] = []
+    for reader, title in _TITLES.items():
+        lines += [f"## {title}", "", "| Variable | Kind | Default | Meaning |", "| --- | --- | --- | --- |"]
+        for variable in VARIABLES:
+            if variable.reader == reader:
+                lines.append(f"| `{variable.name}` | {_kind(variable)} | {_default(variable)} | {variable.doc} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _kind(variable: Variable) -> str:
+    if variable.choices:
+        return " or ".join(f"`{choice}`" for choice in variable.choices)
+    return {"boolean": "1 or 0", "list": "list, by commas", "secret": "secret (or `_FILE`)"}.get(
+        variable.kind, variable.kind
+    )
+
+
+def _default(variable: Variable) -> str:
+    if variable.required:
+        return "required; made by the sandbox"
+    if variable.default is None or variable.default == "":
+        return "-"
+    if isinstance(variable.default, bool):
+        return "`1`" if variable.default else "`0`"
+    return f"`{variable.default}`"

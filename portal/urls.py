@@ -5,7 +5,10 @@ from importlib.util import find_spec
 from django.apps import apps
 from django.urls import URLPattern, URLResolver, include, path
 
+from portal.metrics import metrics
+
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("metrics", metrics, name="metrics"),
     path("api/", include("portal.api")),
 ]
 # An app adds pages by having a `urls.py`; the composition root names none of them one by one.

@@ -18,9 +18,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, Iterator
+from typing import IO, Any
 
 from launcher.embedded import Postgres, Redis, free_port, wait_until_it_answers
 
@@ -133,10 +134,11 @@ class Services:
             server.prepare()
         log = self.folder / f"{name}.log"
         # Not tied to this process: another session may still be using the server when this one ends.
-        argv = [part for part in _untied(server.command())]
+        argv = _untied(server.command())
         with log.open("ab") as output:
-            process = subprocess.Popen(argv, stdout=output, stderr=output, stdin=subprocess.DEVNULL,
-                                       start_new_session=True, cwd="/")
+            process = subprocess.Popen(
+                argv, stdout=output, stderr=output, stdin=subprocess.DEVNULL, start_new_session=True, cwd="/"
+            )
         wait_until_it_answers(server, process, log)
         return process.pid
 
