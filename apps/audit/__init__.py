@@ -1,0 +1,1 @@
+"""Keep what was done by whom, append-only and chained by hashes."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import uuid
 
 from django.db import models
+from django.db.models import Q
 
+from apps.clouds.querysets import CloudQuerySet
 from apps.tenancy.models import Organization
 
 
@@ -13,7 +15,8 @@ class Cloud(models.Model):
     """Something to deploy to. ``name`` is a slug: people and the CLI call it by it (``--to paris``).
 
     ``defaults``: see ``engine.observed.Target``. ``inventory``: last ``Inventory.to_json``.
-    ``health``: last ``Health`` as JSON {ok, summary, facts, findings}.
+    ``health``: last ``Health`` as JSON {ok, summary, code, facts, findings}. A removed cloud keeps its row, since
+    the history of destroyed deployments refers to it; its credential is deleted.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -33,11 +36,19 @@ class Cloud(models.Model):
     health_at = models.DateTimeField(null=True, blank=True)
     inventory = models.JSONField(null=True, blank=True)
     inventory_at = models.DateTimeField(null=True, blank=True)
+    capabilities = models.JSONField(default=list, blank=True)  # of the connector, as of the last probe that worked
     created_at = models.DateTimeField(auto_now_add=True)
+    removed_at = models.DateTimeField(null=True, blank=True)
+
+    objects = CloudQuerySet.as_manager()
 
     class Meta:
         ordering = ["name", "id"]
-        constraints = [models.UniqueConstraint(fields=["organization", "name"], name="cloud_name_unique")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organization", "name"], condition=Q(removed_at__isnull=True), name="cloud_name_unique"
+            )
+        ]
 
     def __str__(self) -> str:
         return self.title or self.name

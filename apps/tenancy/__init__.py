@@ -1,0 +1,1 @@
+"""Know who may see and do what: organizations, projects, members, tokens, and the keys that seal secrets."""

@@ -7,6 +7,8 @@ import uuid
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 
+from apps.tenancy.querysets import OrganizationQuerySet, OrganizationScopedQuerySet, ProjectQuerySet
+
 
 class Role(models.TextChoices):
     """Roles from the weakest to the strongest; each may do what the ones before it may."""
@@ -31,6 +33,11 @@ class Organization(models.Model):
     name = models.CharField(max_length=120)
     created_at = models.DateTimeField(auto_now_add=True)
 
+    objects = OrganizationQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name", "id"]
+
     def __str__(self) -> str:
         return self.name
 
@@ -45,7 +52,10 @@ class Project(models.Model):
     policy = models.JSONField(default=dict, blank=True)  # defaults for realisation: isolation, container engine, sizes
     created_at = models.DateTimeField(auto_now_add=True)
 
+    objects = ProjectQuerySet.as_manager()
+
     class Meta:
+        ordering = ["slug", "id"]
         constraints = [models.UniqueConstraint(fields=["organization", "slug"], name="project_slug_unique")]
 
     def __str__(self) -> str:
@@ -60,6 +70,9 @@ class Membership(models.Model):
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="memberships")
     project = models.ForeignKey(Project, null=True, blank=True, on_delete=models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=16, choices=Role.choices)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = OrganizationScopedQuerySet.as_manager()
 
     class Meta:
         constraints = [
@@ -67,6 +80,7 @@ class Membership(models.Model):
                 fields=["user", "organization", "project"], name="membership_unique", nulls_distinct=False
             )
         ]
+        ordering = ["created_at", "id"]
 
 
 class ApiToken(models.Model):
@@ -89,6 +103,14 @@ class ApiToken(models.Model):
     last_used_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
+    objects = OrganizationScopedQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at", "id"]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix})"
+
 
 class DataKey(models.Model):
     """An organization's data key, wrapped by the key-encryption key of ``kek_version`` (never stored here)."""
@@ -104,7 +126,10 @@ class DataKey(models.Model):
 
 
 class IdempotencyRecord(models.Model):
-    """What a write with an ``Idempotency-Key`` answered, so that its repetition answers the same."""
+    """What a write with an ``Idempotency-Key`` answered, so that its repetition answers the same.
+
+    The row commits together with the work, so there is never an answer without its work or the reverse.
+    """
 
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE)
     user = models.ForeignKey(User, on_delete=models.CASCADE)
@@ -112,10 +137,11 @@ class IdempotencyRecord(models.Model):
     method = models.CharField(max_length=8)
     path = models.CharField(max_length=512)
     request_hash = models.CharField(max_length=64)
-    status = models.PositiveSmallIntegerField(null=True)  # null: the first request is still under way
+    status = models.PositiveSmallIntegerField()
     headers = models.JSONField(default=dict)
-    body = models.JSONField(null=True)
+    body = models.TextField(blank=True)  # the answer's own text: JSON columns would reorder it
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["organization", "user", "key"], name="idempotency_unique")]
+        indexes = [models.Index(fields=["created_at"], name="idempotency_age_idx")]

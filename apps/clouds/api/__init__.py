@@ -1,0 +1,1 @@
+"""Serve clouds by REST."""

@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ("blueprints", "0002_initial"),
-        ("clouds", "0002_initial"),
+        ("clouds", "0001_initial"),
         ("deployments", "0001_initial"),
         ("tenancy", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),

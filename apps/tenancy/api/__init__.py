@@ -1,0 +1,1 @@
+"""Serve tenancy by REST, and give every other API its base: authentication, problems, pages, idempotency."""
