@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
@@ -125,6 +126,17 @@ class Principal:
         if None in self._roles:
             return list(Project.objects.filter(organization=self.organization).values_list("pk", flat=True))
         return [key for key in self._roles if key is not None]
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """Be the portal itself, acting for an organization without a user: sweepers, refreshes, commands."""
+
+    organization: Organization
+    actor: str = "system"
+
+
+Actor = Principal | System
 
 
 def require(principal: Principal, role: Role, project: Project | None = None) -> None:
