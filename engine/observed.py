@@ -86,7 +86,9 @@ class Target:
 
     ``defaults`` keys, all optional: template, cluster, datastore, network (names), machine_cpus,
     machine_memory_mib, max_machine_cpus, max_machine_memory_mib, volume_size_gib, private_supernet (CIDR),
-    isolation ("shared" | "machine"), container_engine ("docker" | "podman").
+    isolation ("shared" | "machine"), placement ("DEFAULT" | "SPREAD" | "BINPACK"), container_engine ("docker" |
+    "podman"), container_cpus, container_memory_mib (for a service that declares nothing), cpu_overcommit.
+    machine_* are the smallest size of a machine, max_machine_* the largest.
     """
 
     name: str
@@ -102,8 +104,9 @@ class ObservedResource:
     """A thing on a cloud that carries our marker.
 
     ``attributes`` by kind. machine: name, power ("on"|"off"|"suspended"), cpus, memory_mib, addresses (list),
-    host, cluster, instance_uuid, bios_uuid, disks (list of {volume, path, size_gib}: volume is the key of one
-    of ours or None), tools, snapshots (count). volume: size_gib, datastore, path, attached_to (machine's
+    host, cluster, instance_uuid, bios_uuid, disks (list of {volume, path, size_gib, system}: volume is the key
+    of one of ours or None; system is true for the disks that were cloned with the template, which may also be
+    left out: a disk with neither is foreign, and keeps its machine from being deleted), tools, snapshots (count). volume: size_gib, datastore, path, attached_to (machine's
     external id or None). network: name, vlan. folder: path.
     """
 

@@ -38,7 +38,10 @@ class Action:
     ``uses`` names resources whose recorded facts the connector needs; the runner fills ``inputs``
     (resource key -> {"external_id": …, and what the connector returned as result}) just before the call.
     ``serial``: actions of one cloud with the same value never run at the same time.
-    ``spec``: the resource's JSON form for create and update; {"external_id": …} beside it for existing things.
+    ``spec``: the resource's JSON form for create and update, with its ``config_hash`` (the marker to write).
+    Where somebody changed a thing on the cloud and the drawing did not (drift that is kept), ``spec`` holds the
+    value to apply, which is the cloud's, and ``spec["drawn"]`` the drawing's: a stored ``spec`` is a valid prior.
+    ``external_id`` names the existing thing.
     """
 
     key: str  # "machine:host-1/machine.create"
@@ -58,10 +61,23 @@ class Action:
     data_loss: bool = False
 
     def to_json(self) -> dict[str, Any]:
-        data = asdict(self)
-        del data["inputs"]
-        data["depends_on"], data["uses"] = list(self.depends_on), list(self.uses)
-        return data
+        """Return the action as JSON-able data without ``inputs``; ``spec`` is shared, not copied."""
+        return {
+            "key": self.key,
+            "verb": self.verb,
+            "resource": self.resource,
+            "change": self.change,
+            "title": self.title,
+            "cause": self.cause,
+            "owner": self.owner.to_json(),
+            "depends_on": list(self.depends_on),
+            "spec": self.spec,
+            "external_id": self.external_id,
+            "uses": list(self.uses),
+            "serial": self.serial,
+            "destructive": self.destructive,
+            "data_loss": self.data_loss,
+        }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Action:
@@ -107,9 +123,13 @@ class LedgerEntry:
     line: int | None = None
 
     def to_json(self) -> dict[str, Any]:
-        data = asdict(self)
-        data["path"] = list(self.path)
-        return data
+        return {
+            "path": list(self.path),
+            "verdict": self.verdict,
+            "reason": self.reason,
+            "code": self.code,
+            "line": self.line,
+        }
 
 
 @dataclass(frozen=True, slots=True)

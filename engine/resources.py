@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar, Literal
 
 Kind = Literal["folder", "network", "volume", "machine"]
@@ -88,12 +88,27 @@ class Volume:
 class Nic:
     network: str  # key of a Network
     address: str | None = None  # static "10.96.0.5/24", None: DHCP
+    aliases: Mapping[str, str] = field(default_factory=dict)  # service -> a further static address of its own
+
+    def to_json(self) -> dict[str, Any]:
+        return {"network": self.network, "address": self.address, "aliases": dict(self.aliases)}
 
 
 @dataclass(frozen=True, slots=True)
 class DiskMount:
+    """Where a data disk stands on a machine.
+
+    ``unit`` is the SCSI unit that the connector attaches the disk at, on the controller of its choice (1-15
+    but 7): the guest finds a disk that is still blank by it, and by its file system's UUID from then on.
+    A machine's mounts keep their units for life; new ones get the lowest that is free.
+    """
+
     volume: str  # key of a Volume
     path: str  # where the machine mounts it
+    unit: int | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return {"volume": self.volume, "path": self.path, "unit": self.unit}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +119,14 @@ class Workload:
     replica: int  # from 1
     image: str
     container: str  # container name
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "service": self.service,
+            "replica": self.replica,
+            "image": self.image,
+            "container": self.container,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,20 +151,23 @@ class Machine:
     cluster: str | None = None  # None: the target's choice
     anti_affinity: str | None = None  # machines with the same value want different hosts
     system_disk_gib: int | None = None  # size of the template's disk, for the requirements only
+    datastore: str | None = None  # where the system disk is made; None: the target's choice
 
     def aspects(self) -> dict[str, Any]:
         """Return what can change apart from each other; the planner compares aspect by aspect.
 
-        ``template``, ``cluster`` and ``nics`` can only be changed by replacing the machine.
+        ``template``, ``cluster`` and ``nics`` can only be changed by replacing the machine. ``addresses`` are
+        part of the metadata that the guest reads at its next boot. ``datastore`` matters at creation alone.
         """
         return {
             "template": self.template,
             "cluster": self.cluster,
-            "nics": [asdict(nic) for nic in self.nics],
+            "nics": [nic.network for nic in self.nics],
+            "addresses": [[nic.address, dict(nic.aliases)] for nic in self.nics],
             "cpus": self.cpus,
             "memory_mib": self.memory_mib,
-            "disks": [asdict(disk) for disk in self.disks],
-            "workloads": [asdict(workload) for workload in self.workloads],
+            "disks": [disk.to_json() for disk in self.disks],
+            "workloads": [workload.to_json() for workload in self.workloads],
             "userdata": digest(self.userdata),
         }
 
@@ -150,14 +176,29 @@ Resource = Folder | Network | Volume | Machine
 
 
 def to_json(resource: Resource) -> dict[str, Any]:
-    """Return a resource as JSON-able data, with its kind and configuration hash."""
-    body: dict[str, Any] = json.loads(json.dumps(asdict(resource)))
-    return {"kind": resource.kind, **body}
+    """Return a resource as JSON-able data with its kind; nested data is shared with the resource, not copied."""
+    match resource:
+        case Folder():
+            return {"kind": "folder", "key": resource.key, "path": list(resource.path)}
+        case Machine():
+            body: dict[str, Any] = {"kind": "machine", **{name: getattr(resource, name) for name in _MACHINE_FIELDS}}
+            body["nics"] = [nic.to_json() for nic in resource.nics]
+            body["disks"] = [disk.to_json() for disk in resource.disks]
+            body["workloads"] = [workload.to_json() for workload in resource.workloads]
+            return body
+        case _:
+            return {"kind": resource.kind, **asdict(resource)}
+
+
+_MACHINE_FIELDS = tuple(field.name for field in fields(Machine))
+
+# Notes that travel beside a resource's own fields: its hash, and what the planner writes into an action's spec.
+_BESIDE = frozenset({"kind", "config_hash", "drawn", "state"})
 
 
 def from_json(data: Mapping[str, Any]) -> Resource:
     """Rebuild a resource from ``to_json``'s form; KeyError or TypeError when the form is foreign."""
-    body = {key: value for key, value in data.items() if key not in ("kind", "config_hash")}
+    body = {key: value for key, value in data.items() if key not in _BESIDE}
     match data["kind"]:
         case "folder":
             return Folder(key=body["key"], path=tuple(body["path"]))
