@@ -2,22 +2,81 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping, Sequence
+import os
+import sys
+from collections.abc import Mapping, MutableMapping, Sequence
+from pathlib import Path
+
+from launcher.home import Home
+from launcher.places import CLONE, home_folder
 
 # Commands that only read the code: they work in a clone where nothing has been started yet.
 STATIC_COMMANDS = {"makemigrations", "check", "spectacular", "makemessages", "compilemessages", "collectstatic"}
+PORTAL = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "ESCALE_KEYS")
+
+
+def of_the_portal(
+    given: Mapping[str, str],
+    secrets: Mapping[str, str],
+    *,
+    sandbox: bool,
+    database_url: str,
+    redis_url: str,
+    url: str,
+    machine_url: str,
+    machine_ca: Path,
+) -> dict[str, str]:
+    """Return the settings of the portal's processes: what was given, and in the sandbox what it makes itself.
+
+    An empty `database_url` or `redis_url` means that the environment gives it. Whatever the environment gives, as
+    `X` or as `X_FILE`, is left alone.
+    """
+    made = {
+        "ESCALE_SANDBOX": "1" if sandbox else "0",
+        "ESCALE_URL": url,
+        "ESCALE_MACHINE_URL": machine_url,
+        "ESCALE_MACHINE_CA": str(machine_ca),
+    }
+    if database_url:
+        made["DATABASE_URL"] = database_url
+    if redis_url:
+        made["REDIS_URL"] = redis_url
+    if sandbox:
+        made["SECRET_KEY"] = secrets["secret_key"]
+        made["ESCALE_KEYS"] = secrets["escale_keys"]
+    return {name: value for name, value in made.items() if not is_given(given, name)}
+
+
+def is_given(environ: Mapping[str, str], name: str) -> bool:
+    """Tell whether the variable has a value, directly or by a file."""
+    return bool(environ.get(name) or environ.get(f"{name}_FILE"))
+
+
+def of_a_child(environ: Mapping[str, str], made: Mapping[str, str]) -> dict[str, str]:
+    """Return the whole environment of a child: this process's, with what was made on top."""
+    child = {
+        **environ,
+        **made,
+        "DJANGO_SETTINGS_MODULE": "portal.settings",
+        "PYTHONUNBUFFERED": "1",
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{environ.get('PATH', os.defpath)}",
+    }
+    # An empty variable is as good as none, but would hide what its _FILE says.
+    return {name: value for name, value in child.items() if value or name not in PORTAL}
 
 
 def complete_for_manage(environ: MutableMapping[str, str], command: Sequence[str]) -> None:
-    """Fill in what a command typed by hand needs: placeholders for commands that only read the code.
+    """Fill in what a command typed by hand needs: the settings of the sandbox that was started here.
 
-    A variable that is set already is never touched.
+    Commands that only read the code get placeholders where nothing was started. What is set already is kept.
     """
-    if "DATABASE_URL" in environ or "DATABASE_URL_FILE" in environ:
+    if is_given(environ, "DATABASE_URL"):
         return
-    if command and command[0] in STATIC_COMMANDS:
-        for name, value in placeholders().items():
-            environ.setdefault(name, value)
+    made = Home(home_folder(environ)).runtime_env()
+    if not made and command and command[0] in STATIC_COMMANDS:
+        made = placeholders()
+    for name, value in made.items():
+        environ.setdefault(name, value)
 
 
 def placeholders() -> dict[str, str]:
@@ -29,3 +88,9 @@ def placeholders() -> dict[str, str]:
         "SECRET_KEY": "a placeholder that signs nothing, for commands that only read the code",
         "ESCALE_KEYS": "0:" + "A" * 43 + "=",
     }
+
+
+def modules_on_path(environ: Mapping[str, str]) -> str:
+    """Return PYTHONPATH with the clone in front, so that processes find the code wherever they stand."""
+    rest = environ.get("PYTHONPATH", "")
+    return f"{CLONE}{os.pathsep}{rest}" if rest else str(CLONE)

@@ -277,6 +277,11 @@ def _text_of(variable: Variable, environ: Mapping[str, str], problems: list[str]
         return "unreadable"
 
 
+def declared(name: str) -> Variable:
+    """Return the declaration of a variable."""
+    return next(variable for variable in VARIABLES if variable.name == name)
+
+
 _TITLES: dict[Reader, str] = {
     "portal": "Every process of the portal",
     "launcher": "The launcher (`make run`)",
