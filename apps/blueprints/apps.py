@@ -5,3 +5,7 @@ class BlueprintsConfig(AppConfig):
     name = "apps.blueprints"
     label = "blueprints"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Declare the app's faults."""
+        from apps.blueprints import catalogue  # noqa: F401

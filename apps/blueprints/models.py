@@ -7,6 +7,7 @@ import uuid
 from django.conf import settings
 from django.db import models
 
+from apps.blueprints.querysets import BlueprintQuerySet, BlueprintVersionQuerySet
 from apps.tenancy.models import Project
 
 
@@ -20,6 +21,8 @@ class Blueprint(models.Model):
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
+
+    objects = BlueprintQuerySet.as_manager()
 
     class Meta:
         ordering = ["-updated_at", "id"]
@@ -41,6 +44,8 @@ class BlueprintVersion(models.Model):
     digest = models.CharField(max_length=64)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = BlueprintVersionQuerySet.as_manager()
 
     class Meta:
         ordering = ["blueprint", "-number"]

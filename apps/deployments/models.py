@@ -10,6 +10,7 @@ from django.db.models import Q
 
 from apps.blueprints.models import BlueprintVersion
 from apps.clouds.models import Cloud
+from apps.deployments.querysets import DeploymentQuerySet, PlanQuerySet
 from apps.tenancy.models import Project
 
 
@@ -28,6 +29,8 @@ class Deployment(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
     destroyed_at = models.DateTimeField(null=True, blank=True)
+
+    objects = DeploymentQuerySet.as_manager()
 
     class Meta:
         ordering = ["-created_at", "id"]
@@ -58,6 +61,8 @@ class Plan(models.Model):
     operation_id = models.UUIDField(null=True, blank=True)  # set once, when it was started
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = PlanQuerySet.as_manager()
 
     class Meta:
         ordering = ["-created_at", "id"]

@@ -1,0 +1,143 @@
+"""The forms of blueprints in the API."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from apps.blueprints.models import Blueprint, BlueprintVersion
+from apps.tenancy.api.fields import ProjectField
+from apps.tenancy.faults import fault
+
+
+@extend_schema_field(
+    {
+        "type": "object",
+        "additionalProperties": {
+            "oneOf": [
+                {"type": "string"},
+                {"type": "object", "required": ["base64"], "properties": {"base64": {"type": "string"}}},
+            ]
+        },
+        "description": "Files that stand beside the Compose file, by relative path; text, or {base64} for the rest.",
+    }
+)
+class FilesField(serializers.Field):  # type: ignore[type-arg]
+    """Read {path: text or {"base64": …}} into {path: bytes}; never shown again."""
+
+    default_error_messages = {"invalid": "Give a map from relative path to content."}
+
+    def to_internal_value(self, data: Any) -> dict[str, bytes]:
+        if not isinstance(data, dict):
+            self.fail("invalid")
+        return {str(path): _content(str(path), content) for path, content in data.items()}
+
+    def to_representation(self, value: Any) -> Any:
+        return None
+
+
+def _content(path: str, content: Any) -> bytes:
+    try:
+        if isinstance(content, str):
+            return content.encode()
+        if isinstance(content, dict) and isinstance(content.get("base64"), str):
+            return base64.b64decode(content["base64"], validate=True)
+    except (binascii.Error, UnicodeEncodeError):
+        pass
+    raise fault("blueprint.file_content", path=path[:100])
+
+
+class FindingSerializer(serializers.Serializer[Any]):
+    """A finding, as ``engine.findings.Finding`` gives it."""
+
+    code = serializers.CharField()
+    severity = serializers.ChoiceField(["error", "warning", "info"])
+    message = serializers.CharField()
+    path = serializers.ListField(child=serializers.JSONField())
+    line = serializers.IntegerField(allow_null=True)
+    column = serializers.IntegerField(allow_null=True)
+    hint = serializers.CharField()
+
+
+class DrawingSerializer(serializers.Serializer[Any]):
+    """A Compose text with what stands beside it."""
+
+    compose = serializers.CharField(trim_whitespace=False, help_text="The text of the Compose file.")
+    files = FilesField(required=False)
+    environment = serializers.DictField(
+        child=serializers.CharField(allow_blank=True, trim_whitespace=False),
+        required=False,
+        help_text="Values for interpolation; the server's own environment is never used.",
+    )
+
+
+class VersionInSerializer(DrawingSerializer):
+    message = serializers.CharField(required=False, allow_blank=True, max_length=300)
+
+
+class BlueprintInSerializer(VersionInSerializer):
+    project = ProjectField(help_text="Id or slug of the project.")
+    name = serializers.CharField(max_length=63)
+    description = serializers.CharField(required=False, allow_blank=True)
+
+
+class ValidationSerializer(serializers.Serializer[Any]):
+    valid = serializers.BooleanField()
+    findings = FindingSerializer(many=True)
+
+
+class VersionSerializer(serializers.ModelSerializer[BlueprintVersion]):
+    compose = serializers.CharField(source="text")
+    files = serializers.SerializerMethodField(help_text="Paths of the supplied files; contents are write-only.")
+    created_by = serializers.CharField(source="created_by.username", default=None)
+
+    class Meta:
+        model = BlueprintVersion
+        fields = ("id", "number", "message", "compose", "environment", "files", "digest", "created_by", "created_at")
+
+    def get_files(self, version: BlueprintVersion) -> list[str]:
+        return [file.path for file in version.files.all()]
+
+
+class BlueprintSerializer(serializers.ModelSerializer[Blueprint]):
+    project = ProjectField()
+    created_by = serializers.CharField(source="created_by.username", default=None)
+    version = serializers.SerializerMethodField(help_text="Number of the latest version.")
+
+    class Meta:
+        model = Blueprint
+        fields = ("id", "project", "name", "description", "version", "created_by", "created_at", "updated_at")
+
+    def get_version(self, blueprint: Blueprint) -> int | None:
+        annotated: int | None = getattr(blueprint, "latest", None)
+        if annotated is not None:
+            return annotated
+        last = blueprint.versions.order_by("-number").values_list("number", flat=True).first()
+        return last
+
+
+class BlueprintDetailSerializer(BlueprintSerializer):
+    latest_version = serializers.SerializerMethodField()
+    findings = serializers.SerializerMethodField(help_text="Warnings and remarks on the latest version.")
+
+    class Meta(BlueprintSerializer.Meta):
+        fields = (*BlueprintSerializer.Meta.fields, "latest_version", "findings")
+
+    @extend_schema_field(VersionSerializer)
+    def get_latest_version(self, blueprint: Blueprint) -> Any:
+        last = blueprint.versions.order_by("-number").first()
+        return VersionSerializer(last).data if last else None
+
+    @extend_schema_field(FindingSerializer(many=True))
+    def get_findings(self, blueprint: Blueprint) -> Any:
+        from apps.blueprints import files, services
+
+        last = blueprint.versions.order_by("-number").first()
+        if last is None:
+            return []
+        found = services.validate(last.text, name=blueprint.name, files=files.read(last), environment=last.environment)
+        return [finding.to_json() for finding in found]

@@ -1,0 +1,125 @@
+"""Blueprints in the API: drawings, their versions, and validation of a text that is not kept."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Max
+from drf_spectacular.utils import extend_schema
+from rest_framework import status
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.blueprints import services
+from apps.blueprints.api.serializers import (
+    BlueprintDetailSerializer,
+    BlueprintInSerializer,
+    BlueprintSerializer,
+    DrawingSerializer,
+    ValidationSerializer,
+    VersionInSerializer,
+    VersionSerializer,
+)
+from apps.blueprints.models import Blueprint, BlueprintVersion
+from apps.tenancy.access import find_project
+from apps.tenancy.api.idempotency import idempotent
+from apps.tenancy.api.views import ScopedViewSet
+from apps.tenancy.faults import fault
+from apps.tenancy.models import Role
+
+
+@extend_schema(tags=["blueprints"])
+class BlueprintViewSet(ScopedViewSet):
+    """Drawings: Compose files with their history."""
+
+    queryset = Blueprint.objects.all()
+    serializer_class = BlueprintSerializer
+    scope = "project"
+    ordering = ("-updated_at", "id")
+    roles = {
+        "list": Role.VIEWER,
+        "retrieve": Role.VIEWER,
+        "versions": Role.VIEWER,
+        "version": Role.VIEWER,
+        "validate": Role.VIEWER,
+        "create": Role.ARCHITECT,
+        "add_version": Role.ARCHITECT,
+        "destroy": Role.ARCHITECT,
+    }
+
+    def get_queryset(self) -> Any:
+        rows = super().get_queryset().select_related("project__organization", "created_by")
+        rows = rows.annotate(latest=Max("versions__number"))
+        if project := self.request.query_params.get("project"):
+            rows = rows.filter(project=find_project(self.principal, project))
+        if name := self.request.query_params.get("name"):
+            rows = rows.filter(name=name)
+        return rows
+
+    def list(self, request: Request) -> Response:
+        """List the drawings of the projects that the caller may see; filters: project, name."""
+        page = self.paginate_queryset(self.get_queryset())
+        return self.get_paginated_response(BlueprintSerializer(page, many=True).data)
+
+    @extend_schema(responses=BlueprintDetailSerializer)
+    def retrieve(self, request: Request, id: str) -> Response:
+        """Return a drawing with its latest version."""
+        return Response(BlueprintDetailSerializer(self.get_object()).data)
+
+    @extend_schema(request=BlueprintInSerializer, responses={201: BlueprintDetailSerializer})
+    @idempotent
+    def create(self, request: Request) -> Response:
+        """Keep a Compose file as a new drawing; one with mistakes is refused with every line and column."""
+        body = BlueprintInSerializer(data=request.data, context=self.get_serializer_context())
+        body.is_valid(raise_exception=True)
+        data = dict(body.validated_data)
+        blueprint = services.create_blueprint(self.principal, data.pop("project"), **data)
+        return Response(BlueprintDetailSerializer(blueprint).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(responses={204: None})
+    def destroy(self, request: Request, id: str) -> Response:
+        """Delete a drawing with its history, unless deployments came from it."""
+        services.delete_blueprint(self.principal, self.get_object())
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    @extend_schema(responses=VersionSerializer(many=True))
+    @action(detail=True, methods=["get"], ordering=("-number", "id"))
+    def versions(self, request: Request, id: str) -> Response:
+        """List the versions of a drawing, the newest first."""
+        rows = self.get_object().versions.select_related("created_by").prefetch_related("files")
+        page = self.paginate_queryset(rows.order_by("-number"))
+        return self.get_paginated_response(VersionSerializer(page, many=True).data)
+
+    @extend_schema(request=VersionInSerializer, responses={201: VersionSerializer})
+    @versions.mapping.post
+    def add_version(self, request: Request, id: str) -> Response:
+        """Freeze a new version; files and environment that are left out are taken over from the last one."""
+        body = VersionInSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        version = services.save_version(self.principal, self.get_object(), **body.validated_data)
+        return Response(VersionSerializer(version).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(responses=VersionSerializer)
+    @action(detail=True, methods=["get"], url_path=r"versions/(?P<number>[0-9]{1,9})")
+    def version(self, request: Request, id: str, number: str) -> Response:
+        """Return one version of a drawing."""
+        found = BlueprintVersion.objects.filter(blueprint=self.get_object(), number=int(number)).first()
+        if found is None:
+            raise fault("not_found")
+        return Response(VersionSerializer(found).data)
+
+    @extend_schema(request=DrawingSerializer, responses=ValidationSerializer)
+    @action(detail=False, methods=["post"])
+    def validate(self, request: Request) -> Response:
+        """Say everything that is wrong with a Compose text, by line and column; nothing is kept."""
+        body = DrawingSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        data = body.validated_data
+        findings = services.validate(
+            data["compose"],
+            files=services.supplied.check_files(data.get("files", {})),
+            environment=services.check_environment(data.get("environment", {})),
+        )
+        valid = not any(finding.severity == "error" for finding in findings)
+        return Response({"valid": valid, "findings": [finding.to_json() for finding in findings]})

@@ -1,0 +1,248 @@
+"""The forms of plans and deployments in the API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from apps.blueprints.api.serializers import FindingSerializer
+from apps.blueprints.models import Blueprint, BlueprintVersion
+from apps.clouds.services import find_cloud
+from apps.deployments.models import Deployment, Plan, Resource
+from apps.tenancy.access import Principal
+from apps.tenancy.api.fields import ProjectField, ReferenceField
+from apps.tenancy.faults import fault
+from apps.tenancy.querysets import as_uuid
+
+
+def find_blueprint(principal: Principal, reference: object) -> Blueprint:
+    """Return the visible blueprint of an id, or of a name that only one of them has."""
+    rows = Blueprint.objects.visible_to(principal).select_related("project__organization")
+    key = as_uuid(reference)
+    found = list(rows.filter(pk=key) if key else rows.filter(name=str(reference))[:2])
+    if len(found) != 1:
+        raise fault("not_found")
+    return found[0]
+
+
+def find_version(principal: Principal, reference: object) -> BlueprintVersion:
+    """Return the visible blueprint version of an id."""
+    rows = BlueprintVersion.objects.visible_to(principal).select_related("blueprint__project__organization")
+    found = rows.filter(pk=as_uuid(reference)).first()
+    if found is None:
+        raise fault("not_found")
+    return found
+
+
+def find_plan(principal: Principal, reference: object) -> Plan:
+    """Return the visible plan of an id."""
+    rows = Plan.objects.visible_to(principal).select_related("project__organization", "cloud", "version__blueprint")
+    found = rows.filter(pk=as_uuid(reference)).first()
+    if found is None:
+        raise fault("not_found")
+    return found
+
+
+def find_deployment(principal: Principal, reference: object) -> Deployment:
+    """Return the visible deployment of an id, or of a name among those that are not destroyed."""
+    rows = Deployment.objects.visible_to(principal).select_related(
+        "project__organization", "cloud", "version__blueprint"
+    )
+    key = as_uuid(reference)
+    found = list(rows.filter(pk=key) if key else rows.filter(name=str(reference)).exclude(state="destroyed")[:2])
+    if len(found) != 1:
+        raise fault("not_found")
+    return found[0]
+
+
+class ImagesField(serializers.DictField):
+    """Service -> image, for services that only say how to build."""
+
+    child = serializers.CharField(max_length=500)
+
+
+class PlanInSerializer(serializers.Serializer[Any]):
+    blueprint = ReferenceField(find_blueprint, required=False, help_text="Id or name; its latest version is planned.")
+    version = ReferenceField(find_version, name="id", required=False, help_text="Id of a certain version.")
+    cloud = ReferenceField(find_cloud, required=False, help_text="Id or name; may be left out with a deployment.")
+    deployment = ReferenceField(find_deployment, required=False, help_text="Id or name of the one to update.")
+    name = serializers.CharField(required=False, max_length=63, help_text="Name of the new deployment.")
+    images = ImagesField(required=False)
+
+
+class DeploymentInSerializer(PlanInSerializer):
+    plan = ReferenceField(find_plan, name="id", required=False)
+    accept_data_loss = serializers.BooleanField(required=False, default=False)
+
+
+class LinkSerializer(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+
+
+class PlanSerializer(serializers.Serializer[Plan]):
+    """A plan; ``changes``, ``actions`` and ``ledger`` are only in the detail."""
+
+    id = serializers.UUIDField()
+    project = ProjectField()
+    cloud = LinkSerializer()
+    blueprint = LinkSerializer()
+    version = serializers.IntegerField()
+    deployment = serializers.UUIDField(allow_null=True, help_text="None while the deployment does not exist.")
+    deployment_name = serializers.CharField()
+    purpose = serializers.ChoiceField(["apply", "destroy"])
+    images = ImagesField()
+    hash = serializers.CharField()
+    empty = serializers.BooleanField()
+    blocked = serializers.BooleanField(help_text="True when an error finding forbids to start it.")
+    counts = serializers.DictField(child=serializers.IntegerField())
+    requirements = serializers.DictField(child=serializers.IntegerField())
+    data_loss = serializers.ListField(child=serializers.CharField())
+    findings = FindingSerializer(many=True)
+    operation = serializers.UUIDField(allow_null=True)
+    created_at = serializers.DateTimeField()
+
+
+class ChangeSerializer(serializers.Serializer[Any]):
+    resource = serializers.CharField()
+    kind = serializers.CharField()
+    name = serializers.CharField()
+    change = serializers.ChoiceField(["create", "update", "replace", "delete", "keep"])
+    cause = serializers.CharField()
+    details = serializers.ListField(child=serializers.ListField(child=serializers.CharField()))
+    destructive = serializers.BooleanField()
+    data_loss = serializers.BooleanField()
+
+
+class LedgerSerializer(serializers.Serializer[Any]):
+    path = serializers.ListField(child=serializers.JSONField())
+    verdict = serializers.ChoiceField(["honoured", "approximated", "dropped"])
+    reason = serializers.CharField()
+    code = serializers.CharField()
+    line = serializers.IntegerField(allow_null=True)
+
+
+class PlanDetailSerializer(PlanSerializer):
+    changes = ChangeSerializer(many=True)
+    actions = serializers.ListField(child=serializers.DictField())
+    ledger = LedgerSerializer(many=True)
+
+
+def plan_json(plan: Plan, *, detail: bool) -> dict[str, Any]:
+    """Return a plan in the form of the serializers above."""
+    body = plan.body
+    data = {
+        "id": str(plan.id),
+        "project": {"id": str(plan.project_id), "name": plan.project.slug},
+        "cloud": {"id": str(plan.cloud_id), "name": plan.cloud.name},
+        "blueprint": None,
+        "version": None,
+        "deployment": str(plan.deployment_id) if plan.operation_id or getattr(plan, "exists", True) else None,
+        "deployment_name": plan.deployment_name,
+        "purpose": plan.purpose,
+        "images": plan.images,
+        "hash": plan.hash,
+        "empty": not body["actions"],
+        "blocked": any(finding["severity"] == "error" for finding in body["findings"]),
+        "counts": body["counts"],
+        "requirements": body["requirements"],
+        "data_loss": [change["name"] for change in body["changes"] if change["data_loss"]],
+        "findings": body["findings"],
+        "operation": str(plan.operation_id) if plan.operation_id else None,
+        "created_at": plan.created_at,
+    }
+    if plan.version is not None:
+        blueprint = plan.version.blueprint
+        data["blueprint"] = {"id": str(blueprint.id), "name": blueprint.name}
+        data["version"] = plan.version.number
+    if detail:
+        data |= {"changes": body["changes"], "actions": body["actions"], "ledger": body["ledger"]}
+    return data
+
+
+class ResourceSerializer(serializers.ModelSerializer[Resource]):
+    addresses = serializers.SerializerMethodField()
+    workloads = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Resource
+        fields = ("key", "kind", "name", "external_id", "state", "addresses", "workloads", "facts", "updated_at")
+
+    def get_addresses(self, resource: Resource) -> list[str]:
+        return list(resource.facts.get("addresses", ()))
+
+    @extend_schema_field(serializers.ListField(child=serializers.DictField()))
+    def get_workloads(self, resource: Resource) -> list[Any]:
+        return list(resource.spec.get("workloads", ()))
+
+
+class DeploymentSerializer(serializers.Serializer[Deployment]):
+    id = serializers.UUIDField()
+    project = ProjectField()
+    name = serializers.CharField()
+    state = serializers.ChoiceField(["new", "deploying", "running", "updating", "failed", "destroying", "destroyed"])
+    cloud = LinkSerializer()
+    blueprint = LinkSerializer()
+    version = serializers.IntegerField()
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+
+
+class DeploymentDetailSerializer(DeploymentSerializer):
+    images = ImagesField()
+    resources = ResourceSerializer(many=True)
+    operation = serializers.UUIDField(allow_null=True, help_text="The latest operation on it.")
+    operation_url = serializers.CharField(allow_null=True)
+
+
+LIST_COLUMNS = (
+    "id",
+    "name",
+    "state",
+    "created_at",
+    "updated_at",
+    "project_id",
+    "project__slug",
+    "cloud_id",
+    "cloud__name",
+    "version__number",
+    "version__blueprint_id",
+    "version__blueprint__name",
+)
+
+
+def row_json(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a list row from ``values(*LIST_COLUMNS)``: one query and no model instances per page."""
+    return {
+        "id": str(row["id"]),
+        "project": {"id": str(row["project_id"]), "name": row["project__slug"]},
+        "name": row["name"],
+        "state": row["state"],
+        "cloud": {"id": str(row["cloud_id"]), "name": row["cloud__name"]},
+        "blueprint": {"id": str(row["version__blueprint_id"]), "name": row["version__blueprint__name"]},
+        "version": row["version__number"],
+        "created_at": row["created_at"],
+        "updated_at": row["updated_at"],
+    }
+
+
+def deployment_json(deployment: Deployment, operation_id: Any, operation_url: str | None) -> dict[str, Any]:
+    """Return a deployment in the form of ``DeploymentDetailSerializer``."""
+    blueprint = deployment.version.blueprint
+    return {
+        "id": str(deployment.id),
+        "project": {"id": str(deployment.project_id), "name": deployment.project.slug},
+        "name": deployment.name,
+        "state": deployment.state,
+        "cloud": {"id": str(deployment.cloud_id), "name": deployment.cloud.name},
+        "blueprint": {"id": str(blueprint.id), "name": blueprint.name},
+        "version": deployment.version.number,
+        "created_at": deployment.created_at,
+        "updated_at": deployment.updated_at,
+        "images": deployment.images,
+        "resources": ResourceSerializer(deployment.resources.all(), many=True).data,
+        "operation": str(operation_id) if operation_id else None,
+        "operation_url": operation_url,
+    }

@@ -1,0 +1,193 @@
+"""Plans and deployments in the API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Exists, OuterRef
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import status
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.reverse import reverse
+
+from apps.blueprints.models import BlueprintVersion
+from apps.clouds.services import find_cloud
+from apps.deployments import services
+from apps.deployments.api.serializers import (
+    LIST_COLUMNS,
+    DeploymentDetailSerializer,
+    DeploymentInSerializer,
+    DeploymentSerializer,
+    PlanDetailSerializer,
+    PlanInSerializer,
+    PlanSerializer,
+    deployment_json,
+    find_deployment,
+    plan_json,
+    row_json,
+)
+from apps.deployments.models import Deployment, Plan
+from apps.operations.models import Operation
+from apps.tenancy.access import Principal, find_project
+from apps.tenancy.api.idempotency import idempotent
+from apps.tenancy.api.views import ScopedViewSet
+from apps.tenancy.faults import fault
+from apps.tenancy.models import Role
+
+
+def plan_from(principal: Principal, data: dict[str, Any]) -> Plan:
+    """Make the plan that a body asks for; Fault ``invalid`` naming what is missing."""
+    deployment: Deployment | None = data.get("deployment")
+    version: BlueprintVersion | None = data.get("version")
+    if version is None and data.get("blueprint") is not None:
+        version = data["blueprint"].versions.order_by("-number").first()
+    if version is None and deployment is not None:
+        version = deployment.version
+    cloud = data.get("cloud") or (deployment.cloud if deployment else None)
+    missing = [name for name, value in (("blueprint", version), ("cloud", cloud)) if value is None]
+    if missing:
+        raise fault(
+            "invalid",
+            count=len(missing),
+            params=[{"name": name, "reason": "is missing", "code": "required"} for name in missing],
+        )
+    assert version is not None
+    return services.make_plan(
+        principal,
+        project=version.blueprint.project,
+        version=version,
+        cloud=cloud,
+        deployment=deployment,
+        name=data.get("name"),
+        images=data.get("images"),
+    )
+
+
+@extend_schema(tags=["plans"])
+class PlanViewSet(ScopedViewSet):
+    """Plans: what would be done, why, and how each Compose line fares; nothing is touched."""
+
+    queryset = Plan.objects.all()
+    serializer_class = PlanSerializer
+    scope = "project"
+    ordering = ("-created_at", "id")
+    roles = {"list": Role.VIEWER, "retrieve": Role.VIEWER, "create": Role.ARCHITECT}
+
+    def get_queryset(self) -> Any:
+        rows = super().get_queryset().select_related("project", "cloud", "version__blueprint")
+        rows = rows.annotate(exists=Exists(Deployment.objects.filter(pk=OuterRef("deployment_id"))))
+        if project := self.request.query_params.get("project"):
+            rows = rows.filter(project=find_project(self.principal, project))
+        if deployment := self.request.query_params.get("deployment"):
+            rows = rows.filter(deployment_id=find_deployment(self.principal, deployment).id)
+        return rows
+
+    def list(self, request: Request) -> Response:
+        """List plans, the newest first; filters: project, deployment."""
+        page = self.paginate_queryset(self.get_queryset())
+        return self.get_paginated_response([plan_json(plan, detail=False) for plan in page or ()])
+
+    @extend_schema(responses=PlanDetailSerializer)
+    def retrieve(self, request: Request, id: str) -> Response:
+        """Return a plan with its changes, actions and ledger."""
+        return Response(plan_json(self.get_object(), detail=True))
+
+    @extend_schema(request=PlanInSerializer, responses={201: PlanDetailSerializer})
+    @idempotent
+    def create(self, request: Request) -> Response:
+        """Plan a drawing for a cloud, as a new deployment or as an update of one."""
+        body = PlanInSerializer(data=request.data, context=self.get_serializer_context())
+        body.is_valid(raise_exception=True)
+        plan = plan_from(self.principal, body.validated_data)
+        plan.exists = body.validated_data.get("deployment") is not None  # type: ignore[attr-defined]
+        return Response(plan_json(plan, detail=True), status=status.HTTP_201_CREATED)
+
+
+@extend_schema(tags=["deployments"])
+class DeploymentViewSet(ScopedViewSet):
+    """Deployments: drawings that run."""
+
+    queryset = Deployment.objects.all()
+    serializer_class = DeploymentSerializer
+    scope = "project"
+    name_field = ""
+    ordering = ("-created_at", "id")
+    roles = {
+        "list": Role.VIEWER,
+        "retrieve": Role.VIEWER,
+        "create": Role.ARCHITECT,
+        "destroy": Role.ARCHITECT,
+    }
+
+    def get_queryset(self) -> Any:
+        rows = super().get_queryset()
+        parameters = self.request.query_params
+        if project := parameters.get("project"):
+            rows = rows.filter(project=find_project(self.principal, project))
+        if cloud := parameters.get("cloud"):
+            rows = rows.filter(cloud=find_cloud(self.principal, cloud))
+        if name := parameters.get("name"):
+            rows = rows.filter(name=name)
+        if state := parameters.get("state"):
+            rows = rows.filter(state__in=state.split(","))
+        elif self.action == "list":
+            rows = rows.exclude(state="destroyed")
+        return rows
+
+    def find(self, reference: object) -> Deployment:
+        """Return a deployment by id, or by name among those that are not destroyed."""
+        return find_deployment(self.principal, reference)
+
+    @extend_schema(
+        parameters=[
+            OpenApiParameter("project", description="Id or slug."),
+            OpenApiParameter("cloud", description="Id or name."),
+            OpenApiParameter("name"),
+            OpenApiParameter("state", description="One or several by commas; without it all but destroyed ones."),
+        ]
+    )
+    def list(self, request: Request) -> Response:
+        """List deployments, the newest first."""
+        page = self.paginate_queryset(self.get_queryset().values(*LIST_COLUMNS))
+        return self.get_paginated_response([row_json(row) for row in page or ()])
+
+    @extend_schema(responses=DeploymentDetailSerializer)
+    def retrieve(self, request: Request, id: str) -> Response:
+        """Return a deployment with what exists of it."""
+        deployment = self.get_object()
+        last = Operation.objects.filter(subject_type="deployment", subject_id=deployment.id).first()
+        return Response(self._body(deployment, last))
+
+    @extend_schema(
+        request=DeploymentInSerializer,
+        responses={202: DeploymentDetailSerializer},
+        description="Start a plan ({plan}), or plan and start in one ({blueprint, cloud, name, images}). The address "
+        "of the operation is in `Location`.",
+    )
+    @idempotent
+    def create(self, request: Request) -> Response:
+        """Start a deployment, or the update of one."""
+        body = DeploymentInSerializer(data=request.data, context=self.get_serializer_context())
+        body.is_valid(raise_exception=True)
+        data = dict(body.validated_data)
+        plan = data.get("plan") or plan_from(self.principal, data)
+        deployment, operation = services.start(self.principal, plan, accept_data_loss=data["accept_data_loss"])
+        return self._accepted(deployment, operation)
+
+    @extend_schema(responses={202: DeploymentDetailSerializer})
+    @idempotent
+    def destroy(self, request: Request, id: str) -> Response:
+        """Remove everything that the deployment has made, its data disks included."""
+        deployment = self.get_object()
+        operation = services.destroy(self.principal, deployment)
+        deployment.refresh_from_db()
+        return self._accepted(deployment, operation)
+
+    def _accepted(self, deployment: Deployment, operation: Operation) -> Response:
+        body = self._body(deployment, operation)
+        return Response(body, status=status.HTTP_202_ACCEPTED, headers={"Location": body["operation_url"]})
+
+    def _body(self, deployment: Deployment, operation: Operation | None) -> dict[str, Any]:
+        url = reverse("operation-detail", kwargs={"id": operation.id}) if operation else None
+        return deployment_json(deployment, operation.id if operation else None, url)

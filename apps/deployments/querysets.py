@@ -1,0 +1,18 @@
+"""Reads of plans and deployments, each scoped to what a principal may see."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from apps.tenancy.querysets import ProjectScopedQuerySet
+
+if TYPE_CHECKING:
+    from apps.deployments.models import Deployment, Plan  # noqa: F401
+
+
+class DeploymentQuerySet(ProjectScopedQuerySet["Deployment"]):
+    project_path = "project"
+
+
+class PlanQuerySet(ProjectScopedQuerySet["Plan"]):
+    project_path = "project"
