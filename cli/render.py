@@ -1,0 +1,154 @@
+"""Print for people: tables, plans, findings, live progress; or JSON for programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from cli.client import Client, CliError
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+FINAL = frozenset({"succeeded", "failed", "cancelled", "reverted", "revert_failed"})
+COLOURS = {
+    "succeeded": "green", "running": "cyan", "failed": "red", "cancelled": "yellow", "reverted": "yellow",
+    "revert_failed": "red", "destroyed": "dim", "create": "green", "update": "yellow", "replace": "magenta",
+    "delete": "red", "keep": "dim", "error": "red", "warning": "yellow", "info": "dim",
+}  # fmt: skip
+MARKS = {"create": "+", "update": "~", "replace": "±", "delete": "-", "keep": " "}
+
+
+def coloured(word: str) -> str:
+    colour = COLOURS.get(word)
+    return f"[{colour}]{escape(word)}[/{colour}]" if colour else escape(word)
+
+
+def print_json(value: Any) -> None:
+    """Print JSON for programs: nothing else is on standard output then."""
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def table(columns: list[str], rows: list[list[str]], empty: str) -> None:
+    """Print rows under headings, or say what an empty list means."""
+    if not rows:
+        out.print(escape(empty))
+        return
+    grid = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        grid.add_column(column, overflow="fold")
+    for row in rows:
+        grid.add_row(*row)
+    out.print(grid)
+
+
+def print_error(error: CliError) -> None:
+    err.print(f"[red]error[/red] {escape(error.message)} [dim]({escape(error.code)})[/dim]")
+    for finding in error.body.get("findings", ()):
+        print_finding(finding)
+    for param in error.body.get("params", ()):
+        err.print(f"  {escape(str(param.get('name')))}: {escape(str(param.get('reason')))}")
+    if error.hint:
+        err.print(f"[dim]{escape(error.hint)}[/dim]")
+
+
+def print_finding(finding: dict[str, Any], file: str = "") -> None:
+    where = f"{finding['line']}:{finding['column'] or 1}" if finding.get("line") else "-"
+    place = escape(f"{file}:{where}" if file else where)
+    err.print(f"  {place} {coloured(finding['severity'])} {escape(finding['message'])} [dim]{finding['code']}[/dim]")
+
+
+def print_plan(plan: dict[str, Any]) -> None:
+    """Print what a plan would do and why, what it needs, and what of the drawing is lost on this target."""
+    out.print(f"[bold]{escape(plan['deployment_name'])}[/bold] on [bold]{escape(plan['cloud']['name'])}[/bold]")
+    for change in plan["changes"]:
+        if change["change"] == "keep":
+            continue
+        mark = f"[{COLOURS[change['change']]}]{MARKS[change['change']]} {change['change']:<8}[/]"
+        data = " [red bold]DATA LOSS[/red bold]" if change["data_loss"] else ""
+        out.print(
+            f"  {mark}{escape(change['kind']):<8} {escape(change['name'])}{data}  [dim]{escape(change['cause'])}[/dim]"
+        )
+        for attribute, before, after in change["details"]:
+            out.print(f"      [dim]{escape(attribute)}: {escape(before)} → {escape(after)}[/dim]")
+    if plan["empty"]:
+        out.print("  Nothing to do: the cloud is as drawn.")
+    for entry in plan["ledger"]:
+        if entry["verdict"] != "honoured":
+            line = f"line {entry['line']}" if entry["line"] else ".".join(str(part) for part in entry["path"])
+            colour = "red" if entry["verdict"] == "dropped" else "yellow"
+            out.print(f"  [{colour}]{entry['verdict']}[/{colour}] {escape(line)}: {escape(entry['reason'])}")
+    for finding in plan["findings"]:
+        print_finding(finding)
+    need = plan["requirements"]
+    out.print(
+        f"Needs {need['machines']} machines, {need['cpus']} CPUs, {need['memory_mib'] / 1024:.1f} GiB memory, "
+        f"{need['disk_gib']} GiB disk."
+    )
+
+
+def watch(client: Client, operation: str, *, quiet: bool) -> dict[str, Any]:
+    """Follow an operation to its end and return it; progress bars on a terminal, a line a step elsewhere."""
+    bars = None if quiet else Progress(
+        TextColumn("{task.fields[mark]}"), TextColumn("{task.description}"), BarColumn(bar_width=24),
+        TextColumn("{task.percentage:>3.0f}%"), TimeElapsedColumn(), console=err, transient=False,
+    )  # fmt: skip
+    live = bars is not None and err.is_terminal
+    tasks: dict[str, TaskID] = {}
+    titles: dict[str, str] = {}
+    seen = 0
+    if bars is not None and live:
+        bars.start()
+    try:
+        while True:
+            current: dict[str, Any] = client.get(f"/api/v1/operations/{operation}/")
+            if current["state"] in FINAL:
+                if bars is not None:
+                    _catch_up(client, operation, seen, titles, bars if live else None, tasks)
+                return current
+            if not titles and not quiet:
+                titles = {step["key"]: step["title"] for step in client.pages(f"/api/v1/operations/{operation}/steps/")}
+            before = seen
+            for number, event in client.events(operation, seen):
+                seen = number
+                if not quiet:
+                    _show(event, titles, bars if live else None, tasks)
+            if seen == before:
+                time.sleep(1)  # a broken stream must not become a storm of requests
+    finally:
+        if bars is not None and live:
+            bars.stop()
+
+
+def _catch_up(
+    client: Client, operation: str, seen: int, titles: dict[str, str], bars: Progress | None, tasks: dict[str, TaskID]
+) -> None:
+    for event in client.pages(f"/api/v1/operations/{operation}/events/", after=seen):
+        _show(event, titles, bars, tasks)
+
+
+def _show(event: dict[str, Any], titles: dict[str, str], bars: Progress | None, tasks: dict[str, TaskID]) -> None:
+    step, data = event.get("step") or event.get("step_key") or "", event.get("data", {})
+    title = titles.get(step, step)
+    if event["type"] == "step.state":
+        state = data.get("state", "")
+        if bars is None:
+            if state in ("succeeded", "failed", "skipped", "reverted", "blocked", "parked"):
+                note = f" - {data['message']}" if state == "failed" and data.get("message") else ""
+                err.print(f"{coloured(state)} {escape(title + note)}")
+            return
+        if state in ("running", "waiting") and step not in tasks:
+            tasks[step] = bars.add_task(escape(title), total=100, mark="[cyan]▸[/cyan]")
+        elif step in tasks and state in ("succeeded", "reverted"):
+            bars.update(tasks[step], completed=100, mark="[green]✓[/green]")
+        elif step in tasks and state in ("failed", "parked", "skipped"):
+            bars.update(tasks[step], mark="[red]✗[/red]")
+    elif event["type"] == "step.progress" and bars is not None and step in tasks:
+        bars.update(tasks[step], completed=data.get("progress") or 0)
