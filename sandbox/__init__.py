@@ -1,0 +1,1 @@
+"""Simulated clouds for development and tests."""

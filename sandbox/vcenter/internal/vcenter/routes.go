@@ -1,0 +1,81 @@
+package vcenter
+
+import (
+	"github.com/vmware/govmomi/simulator"
+	"github.com/vmware/govmomi/vim25/methods"
+	"github.com/vmware/govmomi/vim25/soap"
+	"github.com/vmware/govmomi/vim25/types"
+)
+
+// shims replace the library's work for a task, by type of object and method; README.md has them as a table.
+var shims = map[string]work{
+	"VirtualMachine.CloneVM_Task":    cloneMachine,
+	"VirtualMachine.ReconfigVM_Task": reconfigureMachine,
+}
+
+// passOn lets the library do the work of a task.
+func passOn(j *job, m *simulator.Method) (types.AnyType, types.BaseMethodFault) {
+	return j.commit(func() (types.AnyType, types.BaseMethodFault) { return j.vc.invoke(j.ctx, m) })
+}
+
+// route says who answers a call: nil leaves it to the library.
+func (vc *VCenter) route(m *simulator.Method) func(*simulator.Context, *simulator.Method) soap.HasFault {
+	switch {
+	case m.This.Type == "Task" && m.Name == "CancelTask":
+		return vc.answerCancel
+	case isTask(m.Name):
+		return vc.answerTask
+	case changesInventory(m):
+		return vc.answerChange
+	}
+	return nil
+}
+
+// answerTask starts a job, or refuses at once what has no object.
+func (vc *VCenter) answerTask(ctx *simulator.Context, m *simulator.Method) soap.HasFault {
+	if vc.object(ctx, m.This) == nil {
+		return refuse(&types.ManagedObjectNotFound{Obj: m.This}, "The object has already been deleted or has not been completely created")
+	}
+	w, ok := shims[m.This.Type+"."+m.Name]
+	if !ok {
+		if !vc.implements(ctx, m) {
+			return refuse(&types.MethodNotFound{Receiver: m.This, Method: m.Name}, "")
+		}
+		w = passOn
+	}
+	return vc.jobs.start(ctx, m, w)
+}
+
+// changesInventory tells calls that write without a task; they go one at a time.
+func changesInventory(m *simulator.Method) bool {
+	switch m.This.Type {
+	case "VirtualMachine", "Folder", "ResourcePool", "VirtualApp", "Datacenter", "Datastore", "CustomFieldsManager",
+		"ClusterComputeResource", "ComputeResource", "HostSystem", "Network", "DistributedVirtualPortgroup",
+		"VmwareDistributedVirtualSwitch", "DistributedVirtualSwitch", "VirtualMachineSnapshot", "AuthorizationManager":
+		return true
+	}
+	return false
+}
+
+// answerChange lets the library do a write without a task, alone.
+func (vc *VCenter) answerChange(ctx *simulator.Context, m *simulator.Method) soap.HasFault {
+	vc.writer.Lock()
+	defer vc.writer.Unlock()
+	body, fault := vc.invokeBody(ctx, m)
+	if fault != nil {
+		return refuse(fault, "")
+	}
+	vc.journal.touch()
+	return body
+}
+
+// answerCancel follows Task.CancelTask of the vSphere Web Services API: only running tasks can be cancelled.
+func (vc *VCenter) answerCancel(_ *simulator.Context, m *simulator.Method) soap.HasFault {
+	if vc.registry.Get(m.This) == nil {
+		return refuse(&types.ManagedObjectNotFound{Obj: m.This}, "")
+	}
+	if fault := vc.jobs.cancelTask(m.This); fault != nil {
+		return refuse(fault, "The task is not running.")
+	}
+	return &methods.CancelTaskBody{Res: &types.CancelTaskResponse{}}
+}
