@@ -14,6 +14,9 @@ import pytest
 from tests.services import DATABASES_PER_SLOT, Services
 
 
+pytest_plugins = ["tests.people"]
+
+
 def _prepare_environment() -> None:
     worker = os.environ.get("PYTEST_XDIST_WORKER", "")
     if not worker and not (os.environ.get("DATABASE_URL") and os.environ.get("REDIS_URL")):
