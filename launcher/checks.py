@@ -6,13 +6,12 @@ import difflib
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
 from launcher import environment
 from launcher.places import CLONE, venv_program
-from launcher.simulators import build_simulator, go_program
+from launcher.simulator_build import build_simulator
 from launcher.terminal import complain, say
 from portal.env import document
 
@@ -22,20 +21,25 @@ FIRST_TABLE = "## Every process of the portal"
 
 
 def run_tests(arguments: list[str]) -> int:
-    """Run the given tests, or all: fast ones, slow ones, then the simulator's own in Go. Returns the exit code."""
+    """Run the given tests, or all: fast ones, the simulator's own in Go, then slow ones. Returns the exit code.
+
+    When all is well, the last line is pytest's own summary.
+    """
     build_simulator()
     if arguments:
         return _run("pytest", *arguments)
-    results = {
-        "fast tests": _run("pytest", "-n", "2", "-m", "not slow", "-q"),
-        "simulator's tests": _go_tests(),
-        "slow tests": _run("pytest", "-n", "2", "-m", "slow", "-q", "--dist", "loadgroup"),
-    }
+    results: dict[str, int] = {}
+    say("== fast tests")
+    results["fast tests"] = _run("pytest", "-n", "2", "-m", "not slow", "-q")
+    say("== the simulator's tests")
+    results["the simulator's tests"] = _go_tests()
+    say("== slow tests")
+    results["slow tests"] = _run("pytest", "-n", "2", "-m", "slow", "-q", "--dist", "loadgroup")
     return _verdict(results)
 
 
-def run_checks() -> int:
-    """Run every check, go on after failures, and say at the end which failed. Returns the exit code."""
+def run_checks(*, tests: bool) -> int:
+    """Run every check, tests last and only if wanted, go on after failures, and say at the end which failed."""
     results: dict[str, int] = {}
     for title, command in (
         ("format", ["ruff", "format", "--check", "--quiet", "."]),
@@ -49,8 +53,12 @@ def run_checks() -> int:
         results[title] = _run(*command)
     say("== generated documents")
     results["generated documents"] = _compare_generated_docs()
-    if "ESCALE_CHECK_WITHOUT_TESTS" not in os.environ:
-        results["tests"] = run_tests([])
+    if not tests:
+        code = _verdict(results)
+        if not code:
+            say(f"Good: {', '.join(results)}.")
+        return code
+    results["tests"] = run_tests([])
     return _verdict(results)
 
 
@@ -95,22 +103,18 @@ def _static_environ() -> dict[str, str]:
 
 
 def _go_tests() -> int:
-    command = [go_program(), "test", "./..."]
+    from sandbox.simulator import find_go
+
+    command = [str(find_go()), "test", "./..."]
     return subprocess.run(command, cwd=CLONE / "sandbox" / "vcenter", check=False).returncode
 
 
 def _run(program: str, *arguments: str) -> int:
-    started = time.monotonic()
-    code = subprocess.run([str(venv_program(program)), *arguments], check=False).returncode
-    say(f"-- {program} {' '.join(arguments)}: {'ok' if code == 0 else f'exit code {code}'}"
-        f" in {time.monotonic() - started:.0f} s")  # fmt: skip
-    return code
+    return subprocess.run([str(venv_program(program)), *arguments], check=False).returncode
 
 
 def _verdict(results: Mapping[str, int]) -> int:
     failed = [name for name, code in results.items() if code]
     if failed:
         complain(f"Failed: {', '.join(failed)}.")
-        return 1
-    say(f"Good: {', '.join(results)}.")
-    return 0
+    return 1 if failed else 0

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from launcher.bootstrap import DEVELOP, RUN, SetupError, ensure_environment
 from launcher.places import CLONE, inside_venv, venv_folder, venv_program
+from launcher.simulator_build import SimulatorsError, begin_build, build_simulator
 from launcher.terminal import complain, say
 
 Command = Callable[[list[str]], int]
@@ -24,13 +25,15 @@ def run_command(arguments: list[str]) -> int:
     os.chdir(CLONE)
     try:
         if needs and not (inside_venv() and os.environ.get("ESCALE_LAUNCHED") == name):
+            if command is not _manage:
+                begin_build()
             ensure_environment(needs)
             os.environ["ESCALE_LAUNCHED"] = name
             python = str(venv_program("python"))
             sys.stdout.flush()
             os.execv(python, [python, "-m", "launcher", *arguments])
         return command(rest)
-    except SetupError as error:
+    except (SetupError, SimulatorsError) as error:
         complain(str(error))
         return 1
     except KeyboardInterrupt:
@@ -50,8 +53,6 @@ def _run(_arguments: list[str]) -> int:
 
 
 def _setup(_arguments: list[str]) -> int:
-    from launcher.simulators import build_simulator
-
     build_simulator()
     say(f"Everything is set up in {venv_folder()}.")
     return 0
@@ -66,7 +67,13 @@ def _test(arguments: list[str]) -> int:
 def _check(_arguments: list[str]) -> int:
     from launcher.checks import run_checks
 
-    return run_checks()
+    return run_checks(tests=True)
+
+
+def _lint(_arguments: list[str]) -> int:
+    from launcher.checks import run_checks
+
+    return run_checks(tests=False)
 
 
 def _fmt(_arguments: list[str]) -> int:
@@ -95,11 +102,20 @@ def _manage(arguments: list[str]) -> int:
     return _call("python", "manage.py", *arguments)
 
 
+def _changelog(arguments: list[str]) -> int:
+    from launcher.changelog import release
+
+    if len(arguments) != 1:
+        complain("Which version is released is missing - say it as in: python3 -m launcher changelog 0.2.0.")
+        return 2
+    return release(arguments[0])
+
+
 def _help(_arguments: list[str]) -> int:
     say((__doc__ or "").strip())
     say()
     for name, (_needs, command) in COMMANDS.items():
-        say(f"  {name:<8} {_MEANING[command]}")
+        say(f"  {name:<10} {_MEANING[command]}")
     say()
     say("Settings: docs/settings.md")
     return 0
@@ -114,10 +130,12 @@ COMMANDS: dict[str, tuple[tuple[str, ...], Command]] = {
     "setup": (DEVELOP, _setup),
     "test": (DEVELOP, _test),
     "check": (DEVELOP, _check),
+    "lint": (DEVELOP, _lint),
     "fmt": (DEVELOP, _fmt),
     "docs": (DEVELOP, _docs),
     "lock": (DEVELOP, _lock),
     "manage": (RUN, _manage),
+    "changelog": ((), _changelog),
     "help": ((), _help),
 }
 _MEANING: dict[Command, str] = {
@@ -125,9 +143,11 @@ _MEANING: dict[Command, str] = {
     _setup: "make the virtual environment and build the simulator, for development",
     _test: "run all tests; what follows goes to pytest instead (make test T='tests/engine -x')",
     _check: "format, lint, types, imports, migrations, generated documents, tests",
+    _lint: "the same without the tests",
     _fmt: "format the code and mend what can be mended",
     _docs: "write the generated documents again (settings, OpenAPI)",
     _lock: "pin the newest versions that requirements*.in allow, with their hashes",
     _manage: "run a command of Django with the sandbox's settings",
+    _changelog: "join the fragments of changes/ into CHANGELOG.md under a version",
     _help: "say this",
 }

@@ -70,7 +70,6 @@ class Home:
             "escale_keys": "1:" + base64.b64encode(secrets.token_bytes(32)).decode("ascii"),
             "postgres_password": secrets.token_urlsafe(24),
             "redis_password": secrets.token_urlsafe(24),
-            "simulator_password": secrets.token_urlsafe(18),
         }
         if made.keys() - kept.keys():
             kept = {**made, **kept}

@@ -32,6 +32,14 @@ def redis_program(server: Redis) -> Program:
     return Program("redis", server.command, SERVERS + 1)
 
 
+def simulator_program(name: str, flavour: str, binary: Path, folder: Path, port: int) -> Program:
+    """Run one simulated vCenter; what it prints when it is ready goes to `ready.json` in its folder."""
+    command = [
+        str(binary), "--name", name, "--flavour", flavour, "--home", str(folder), "--listen", f"127.0.0.1:{port}",
+    ]  # fmt: skip
+    return Program(name, lambda: wrapped(command), CLOUDS, stop_timeout_s=20, output=folder / "ready.json")
+
+
 def web_program(environ: Mapping[str, str], host: str, port: int) -> Program:
     """Run the pages and the API."""
     return Program("web", lambda: wrapped(_uvicorn(host, port)), WEB, {**PAGES_POOL, **environ})

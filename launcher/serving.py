@@ -19,7 +19,8 @@ from launcher.certificates import Certificates, ensure_certificates, listening_n
 from launcher.embedded import Postgres, Redis, ServerFailedError, wait_until_it_answers
 from launcher.home import Home, HomeError, as_json, write_private
 from launcher.places import CLONE, home_folder
-from launcher.simulators import Simulators, SimulatorsError
+from launcher.simulator_build import SimulatorsError
+from launcher.simulators import Simulators
 from launcher.supervisor import Supervisor, stop_leftovers
 from launcher.terminal import complain, say, step
 from portal.env import Environment, SettingsError, declared, load
@@ -218,7 +219,7 @@ class Serving:
     def reachable_host(self) -> str:
         """Return the address at which this machine reaches a listener on HOST."""
         host: str = self.settings["HOST"]
-        return "127.0.0.1" if host in ("0.0.0.0", "") else host  # noqa: S104
+        return "127.0.0.1" if host in ("0.0.0.0", "") else host
 
     def _greet(self, accounts: Mapping[str, Any]) -> None:
         step("ready")

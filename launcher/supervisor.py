@@ -7,6 +7,7 @@ thread that made it.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -30,6 +31,7 @@ class Program:
     """Say how one program is run.
 
     `command` makes the argument list anew at each start. Programs of a lower `rank` start first and stop last.
+    `output` takes the standard output in place of the log, emptied at each start, for programs that report there.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Program:
     environ: Mapping[str, str] = field(default_factory=dict)
     stop_signal: signal.Signals = signal.SIGTERM
     stop_timeout_s: float = 10
+    output: Path | None = None
 
 
 @dataclass
@@ -117,11 +120,13 @@ class Supervisor:
 
     def _launch(self, program: Program) -> subprocess.Popen[bytes]:
         self.logs.mkdir(parents=True, exist_ok=True)
-        with self.log_of(program.name).open("ab") as output:
+        with contextlib.ExitStack() as files:
+            log = files.enter_context(self.log_of(program.name).open("ab"))
+            output = files.enter_context(program.output.open("wb")) if program.output else log
             return subprocess.Popen(
                 program.command(),
                 stdout=output,
-                stderr=output,
+                stderr=log,
                 stdin=subprocess.DEVNULL,
                 env=dict(program.environ) or None,
                 cwd=self.folder,

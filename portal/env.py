@@ -150,6 +150,23 @@ VARIABLES: tuple[Variable, ...] = (
         "LOG_FORMAT", "text", "`json` for machines, `console` for eyes.", default="json", choices=("json", "console")
     ),
     Variable("METRICS_TOKEN", "secret", "Bearer token for `/metrics`. Without one only loopback may read it."),
+    Variable(
+        "FORWARDED_ALLOW_IPS",
+        "text",
+        "Addresses of the proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed, by commas; read by "
+        "uvicorn.",
+        default="127.0.0.1",
+    ),
+    Variable(
+        "PROMETHEUS_MULTIPROC_DIR",
+        "path",
+        "An empty folder in which several processes behind one port share their request counters.",
+    ),
+    Variable(
+        "ESCALE_OPERATIONS",
+        "list",
+        "Figures of the journal that differ from `apps/operations/tuning.py`, as `lease_s=30,sweep_s=5`.",
+    ),
     # What the launcher alone reads.
     Variable(
         "PORT",
@@ -275,6 +292,15 @@ def _text_of(variable: Variable, environ: Mapping[str, str], problems: list[str]
             f"{variable.name}_FILE is {path!r} - it cannot be read ({error.strerror}) - mount the secret there."
         )
         return "unreadable"
+
+
+def figure(text: str) -> tuple[str, int | float]:
+    """Split `name=number`; raises SettingsError when it is not that."""
+    name, _sign, number = text.partition("=")
+    try:
+        return name.strip(), int(number) if number.strip().isdigit() else float(number)
+    except ValueError:
+        raise SettingsError([f"{text!r} is no figure - {number!r} is not a number - write it as lease_s=30."]) from None
 
 
 def declared(name: str) -> Variable:

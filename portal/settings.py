@@ -5,7 +5,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from portal.database import database_from_url
-from portal.env import load
+from portal.env import figure, load
 from portal.logs import configure
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -147,6 +147,8 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
 }
+
+OPERATIONS = dict(figure(text) for text in ENV["ESCALE_OPERATIONS"])
 
 LOGGING = configure(ENV["LOG_FORMAT"], ENV["LOG_LEVEL"])
 

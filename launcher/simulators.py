@@ -1,0 +1,109 @@
+"""Run the simulated vCenters, one process each, and tell the portal how to reach them."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+from launcher.home import Home
+from launcher.processes import simulator_program
+from launcher.simulator_build import SimulatorsError, begin_build, build_simulator, ensure_go
+from launcher.supervisor import Supervisor
+from launcher.terminal import step
+from sandbox.simulator import BINARY
+
+READY_TIMEOUT_S = 60.0
+
+# Name, flavour, title, where it is said to stand.
+CLOUDS = (
+    ("paris", "private", "Paris (private vSphere)", "Paris"),
+    ("roubaix", "ovh", "Roubaix (OVH)", "Roubaix"),
+    ("frankfurt", "ibm", "Frankfurt (IBM)", "Frankfurt"),
+    ("oregon", "vmc", "Oregon (VMware Cloud on AWS)", "Oregon"),
+)
+
+
+class Simulators:
+    """Run the four simulated vCenters of the sandbox under a supervisor; `ports` are entries like `paris=9001`."""
+
+    def __init__(self, home: Home, supervisor: Supervisor, ports: list[str]) -> None:
+        self.home = home
+        self.supervisor = supervisor
+        self.ports = _chosen(ports)
+        self._build: subprocess.Popen[bytes] | None = None
+
+    def begin(self) -> None:
+        """Start building, so that other things can be started meanwhile."""
+        ensure_go()
+        if not BINARY.exists():
+            step("building the simulated vCenters (one to two minutes the first time)")
+        self._build = begin_build()
+
+    def wait(self) -> None:
+        """Return when all of them serve; raises SimulatorsError with what the one that does not has said."""
+        assert self._build is not None
+        try:
+            code = self._build.wait()
+        except BaseException:
+            self._build.send_signal(signal.SIGTERM)
+            raise
+        if code:
+            build_simulator()  # again, in this process, for its words
+        for name, flavour, _title, _place in CLOUDS:
+            folder = self._folder(name)
+            folder.mkdir(parents=True, exist_ok=True)
+            port = self.home.port(name, self.ports.get(name, 0), "SIMULATOR_PORTS")
+            self.supervisor.start(simulator_program(name, flavour, BINARY, folder, port))
+        until = time.monotonic() + READY_TIMEOUT_S
+        while not all(self._ready(name) for name, *_rest in CLOUDS):
+            if time.monotonic() > until:
+                silent = next(name for name, *_rest in CLOUDS if not self._ready(name))
+                log = self.supervisor.log_of(silent)
+                said = log.read_text(encoding="utf-8", errors="replace")[-800:].strip()
+                raise SimulatorsError(
+                    f"The simulated vCenter {silent} does not answer - it said: {said or 'nothing'} - see {log}."
+                )
+            self.supervisor.tick()
+            time.sleep(0.05)
+        step(f"{len(CLOUDS)} simulated vCenters answer")
+
+    def clouds(self) -> list[dict[str, Any]]:
+        """Return what the portal needs to register each of them, credentials among it."""
+        clouds = []
+        for name, flavour, title, place in CLOUDS:
+            ready = self._ready(name)
+            username, password, *_rest = (self._folder(name) / "credentials").read_text(encoding="utf-8").splitlines()
+            clouds.append({
+                "name": name, "title": title, "kind": "vsphere", "flavour": flavour, "region": place,
+                "address": ready["url"], "ca_pem": Path(ready["ca_file"]).read_text(encoding="ascii"),
+                "thumbprint": ready["thumbprint_sha256"].replace(":", "").lower(),
+                "username": username, "password": password,
+            })  # fmt: skip
+        return clouds
+
+    def _folder(self, name: str) -> Path:
+        return self.home.folder / "clouds" / name
+
+    def _ready(self, name: str) -> dict[str, Any]:
+        path = self._folder(name) / "ready.json"
+        text = path.read_text(encoding="utf-8") if path.exists() else ""
+        ready: dict[str, Any] = json.loads(text) if text.endswith("\n") else {}
+        return ready
+
+
+def _chosen(entries: list[str]) -> dict[str, int]:
+    known = {name for name, *_rest in CLOUDS}
+    chosen: dict[str, int] = {}
+    for entry in entries:
+        name, _sign, port = entry.partition("=")
+        if name not in known or not port.isdigit():
+            raise SimulatorsError(
+                f"SIMULATOR_PORTS has {entry!r} - that is not the name of a simulated vCenter and its port - "
+                f"write it as paris=9001; the names are {', '.join(sorted(known))}."
+            )
+        chosen[name] = int(port)
+    return chosen
