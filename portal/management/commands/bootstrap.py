@@ -12,6 +12,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection, transaction
 
+from apps.clouds import services as clouds
+from apps.clouds.models import Cloud
 from apps.tenancy import services as tenancy
 from apps.tenancy import tokens
 from apps.tenancy.access import System
