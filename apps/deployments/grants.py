@@ -20,6 +20,7 @@ from django.utils import timezone
 from apps.blueprints.services import load_project
 from apps.deployments.models import Deployment, FetchGrant, Plan, Resource
 from apps.operations.models import Operation
+from apps.operations.registry import StepReport
 from apps.tenancy import encryption
 from apps.tenancy.faults import fault
 from engine.resources import Machine, from_json
@@ -61,7 +62,7 @@ def mint(*, deployment_id: str, step_key: str, machine_spec: dict[str, Any], ope
     return token
 
 
-def bind(operation: Operation, step: Any, resource: Resource) -> None:
+def bind(operation: Operation, step: StepReport, resource: Resource) -> None:
     """Bind the grant of a step to the machine that the step has made; without it nobody can use the token."""
     if not step.payload["spec"].get("fetches_secrets"):
         return

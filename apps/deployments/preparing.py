@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from django.conf import settings
 
 from apps.deployments import grants
 from apps.deployments.models import Resource
-from apps.deployments.services import machine_endpoint
+from apps.operations.registry import StepContext
 from engine import userdata
 from engine.plan import Action
 
 
-def prepare(step: Any, action: Action) -> Action:
+def prepare(step: StepContext, action: Action) -> Action:
     """Return the action as the connector needs it.
 
     The facts come from the resources' rows, which the journal writes in the transaction that finishes a step:
@@ -35,6 +34,11 @@ def prepare(step: Any, action: Action) -> Action:
         fetch = {"url": machine_endpoint(), "token": token, "ca": authority()}
         action = replace(action, spec={**action.spec, "userdata": userdata.materialise(action.spec["userdata"], fetch)})
     return action
+
+
+def machine_endpoint() -> str:
+    """Return the address at which machines fetch their secrets."""
+    return f"{settings.ESCALE_MACHINE_URL}/machine/v1/secrets/"
 
 
 def authority() -> str:

@@ -1,16 +1,15 @@
-"""Writes of deployments: start a plan, destroy, and what the operation's steps record when they are done."""
+"""Writes of deployments: start a plan as an operation, destroy."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.utils import timezone
 
 from apps.audit.services import record
-from apps.deployments.models import Deployment, Plan, Resource
+from apps.deployments.models import Deployment, Plan
 from apps.deployments.planning import is_stale, make_destroy_plan, make_plan, name_fault
+from apps.deployments.recording import UNDER_WAY
 from apps.operations import services as operations
 from apps.operations.models import Operation
 from apps.operations.services import ClaimSpec, StepSpec
@@ -84,7 +83,7 @@ def _start(principal: Principal, plan: Plan) -> tuple[Deployment, Operation]:
             created_by=principal.user,
         )
     deployment.epoch += 1
-    deployment.state = {"deploy": "deploying", "update": "updating", "destroy": "destroying"}[kind]
+    deployment.state = UNDER_WAY[kind]
     deployment.save(update_fields=["epoch", "state", "updated_at"])
     operation = operations.submit(
         kind=kind,
@@ -126,87 +125,3 @@ def _step(action: dict[str, Any], plan: Plan) -> StepSpec:
         serial=action["serial"] or "",
         cloud_id=plan.cloud_id,
     )
-
-
-# What the journal calls, in the transaction of the transition that it speaks of.
-
-_STATES = {
-    "machine.create": "stopped",
-    "machine.start": "running",
-    "machine.ready": "running",
-    "machine.update": "running",
-    "machine.stop": "stopped",
-}
-_APPLIES = frozenset({"folder.create", "network.create", "volume.create", "volume.extend", "machine.create",
-                      "machine.update"})  # fmt: skip
-
-
-def on_steps_done(operation: Operation, steps: list[Any]) -> None:
-    """Record what finished steps made, changed or removed."""
-    from apps.deployments import grants
-
-    assert operation.subject_id is not None
-    for step in steps:
-        action, result = step.payload, dict(step.result or {})
-        if not isinstance(action, dict) or "verb" not in action:
-            continue
-        verb, key = action["verb"], action["resource"]
-        if verb.endswith(".delete"):
-            Resource.objects.filter(deployment_id=operation.subject_id, key=key).delete()
-            continue
-        resource, _ = Resource.objects.get_or_create(
-            deployment_id=operation.subject_id,
-            key=key,
-            defaults={"kind": key.partition(":")[0], "name": action["spec"].get("name") or key.partition(":")[2]},
-        )
-        if external_id := result.pop("external_id", ""):
-            resource.external_id = external_id
-        resource.facts = {**resource.facts, **result}
-        if verb in _APPLIES:
-            resource.spec = action["spec"]
-            resource.name = action["spec"].get("name") or resource.name
-        resource.state = _STATES.get(verb, "present" if resource.state == "creating" else resource.state)
-        resource.save()
-        if verb in ("machine.create", "machine.update"):
-            grants.bind(operation, step, resource)
-        elif verb == "machine.start":
-            grants.prolong(resource)
-
-
-def on_steps_reverted(operation: Operation, steps: list[Any]) -> None:
-    """Forget what was undone."""
-    for step in steps:
-        verb, key = step.payload.get("verb", ""), step.payload.get("resource", "")
-        if verb.endswith(".create"):
-            Resource.objects.filter(deployment_id=operation.subject_id, key=key).delete()
-        elif verb == "machine.start":
-            Resource.objects.filter(deployment_id=operation.subject_id, key=key).update(state="stopped")
-
-
-def on_finished(operation: Operation) -> None:
-    """Bring the deployment to where its operation ended."""
-    deployment = Deployment.objects.select_for_update(of=("self",)).get(pk=operation.subject_id)
-    plan = Plan.objects.filter(pk=operation.data.get("plan")).first()
-    succeeded = operation.state == "succeeded"
-    if succeeded and operation.kind != "destroy":
-        deployment.state = "running"
-        if plan is not None:
-            if plan.version_id is not None:
-                deployment.version_id = plan.version_id
-            deployment.images = plan.images
-    elif (succeeded and operation.kind == "destroy") or (
-        operation.kind == "deploy" and operation.state == "reverted" and not deployment.resources.exists()
-    ):
-        # A first deployment that was undone to the last piece leaves nothing behind, not even its name.
-        deployment.state, deployment.destroyed_at = "destroyed", timezone.now()
-        deployment.grants.all().delete()
-    elif operation.state == "reverted" and operation.kind == "update":
-        deployment.state = "running"
-    else:
-        deployment.state = "failed"
-    deployment.save()
-
-
-def machine_endpoint() -> str:
-    """Return the address at which machines fetch their secrets."""
-    return f"{settings.ESCALE_MACHINE_URL}/machine/v1/secrets/"

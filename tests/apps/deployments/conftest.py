@@ -1,0 +1,89 @@
+"""A fake cloud that outlives the process, and somebody who drives operations to their end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.people import Person
+
+SHOP = """\
+services:
+  web:
+    image: nginx:1.27
+    ports: ["80:80"]
+    depends_on: [db]
+  db:
+    image: postgres:17
+    expose: ["5432"]
+    volumes: [db-data:/var/lib/postgresql/data]
+volumes:
+  db-data:
+"""
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> str:
+    return str(tmp_path / "cloud.sqlite")
+
+
+@pytest.fixture
+def control(state: str) -> Any:
+    from connectors.fake.control import Control
+
+    control = Control(state)
+    yield control
+    control.close()
+
+
+@pytest.fixture
+def paris(alice: Person, state: str) -> Any:
+    """A cloud of acme's whose inventory is known."""
+    from apps.clouds import services
+
+    cloud = services.register_cloud(
+        alice.principal,
+        alice.organization,
+        name="paris",
+        kind="fake",
+        flavour="private",
+        address="fake.example",
+        username="escale",
+        password="canary-cloud-password",
+        options={"state": state, "duration_s": 0.01},
+    )
+    services.refresh(cloud)
+    cloud.refresh_from_db()
+    return cloud
+
+
+@pytest.fixture
+def drive() -> Callable[[Any], Any]:
+    """Return a function that works on an operation until it has ended, as a worker would."""
+    from apps.operations.models import Operation
+    from apps.operations.runner import drive as work
+
+    def until_it_ends(operation_id: Any, timeout_s: float = 60) -> Operation:
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            operation = Operation.objects.get(pk=operation_id)
+            if operation.state in ("succeeded", "failed", "cancelled", "reverted", "revert_failed"):
+                return operation
+            work(operation_id, "tests", budget_s=5)
+        raise AssertionError(f"the operation has not ended: {operation.state}")
+
+    return until_it_ends
+
+
+@pytest.fixture
+def blueprint(bob: Person) -> Any:
+    def make(text: str = SHOP, name: str = "shop", **extra: Any) -> Any:
+        answer = bob.api.post("/api/v1/blueprints/", {"project": "shop", "name": name, "compose": text, **extra})
+        assert answer.status_code == 201, answer.content
+        return answer.json()
+
+    return make
