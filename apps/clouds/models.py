@@ -36,6 +36,7 @@ class Cloud(models.Model):
     health_at = models.DateTimeField(null=True, blank=True)
     inventory = models.JSONField(null=True, blank=True)
     inventory_at = models.DateTimeField(null=True, blank=True)
+    refreshing_until = models.DateTimeField(null=True, blank=True)  # lease of the process that reads the cloud now
     capabilities = models.JSONField(default=list, blank=True)  # of the connector, as of the last probe that worked
     created_at = models.DateTimeField(auto_now_add=True)
     removed_at = models.DateTimeField(null=True, blank=True)
@@ -61,3 +62,6 @@ class Credential(models.Model):
     sealed = models.BinaryField()  # apps.tenancy.encryption.seal of JSON {"username", "password"}
     version = models.PositiveIntegerField(default=1)  # counts rotations
     rotated_at = models.DateTimeField(auto_now=True)
+
+    def __str__(self) -> str:
+        return f"credential {self.version} of {self.cloud_id}"

@@ -1,0 +1,158 @@
+"""Check what an administrator types about a cloud, before any of it is stored."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from cryptography import x509
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from apps.tenancy.faults import fault
+from connectors import registry
+
+NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+FLAVOURS: Mapping[str, tuple[str, ...]] = {
+    "vsphere": ("private", "ovh", "ibm", "vmc"),
+    "fake": ("private", "ovh", "ibm", "vmc"),
+}
+"""The flavours of each kind, the default first; kinds that are not named have none."""
+
+LARGEST_JSON_BYTES = 16_384
+LARGEST_PEM_BYTES = 131_072
+_TEXTS = {"template", "cluster", "datastore", "network"}
+_NUMBERS = {"machine_cpus", "machine_memory_mib", "max_machine_cpus", "max_machine_memory_mib", "volume_size_gib"}
+_CHOICES = {"isolation": ("shared", "machine"), "container_engine": ("docker", "podman")}
+
+
+class Problems:
+    """Gather every field that cannot be used, so that all are told at once."""
+
+    def __init__(self) -> None:
+        self.params: list[dict[str, str]] = []
+
+    def add(self, name: str, reason: str) -> None:
+        """Note one field and why."""
+        self.params.append({"name": name, "reason": reason, "code": "invalid"})
+
+    def raise_if_any(self) -> None:
+        """Raise the fault `invalid` with all of them."""
+        if self.params:
+            raise fault("invalid", count=len(self.params), params=self.params)
+
+
+def kinds() -> list[str]:
+    """Return the kinds that can be registered; the fake cloud writes files, so only the sandbox has it."""
+    return [kind for kind in registry.kinds() if kind != "fake" or settings.SANDBOX]
+
+
+def flavours(kind: str) -> tuple[str, ...]:
+    """Return the flavours of a kind, the default first; one empty text when it has none."""
+    return FLAVOURS.get(kind, ("",))
+
+
+def check_identity(problems: Problems, name: str, kind: str, flavour: str) -> None:
+    """Check what cannot be changed later."""
+    if not NAME.fullmatch(name):
+        problems.add("name", _("takes 1 to 63 lower-case letters, digits and hyphens, and no hyphen at its ends"))
+    if kind not in kinds():
+        problems.add("kind", _("is not one of %(kinds)s") % {"kinds": ", ".join(kinds())})
+    elif flavour not in flavours(kind):
+        problems.add("flavour", _("is not one of %(flavours)s") % {"flavours": ", ".join(flavours(kind)) or "-"})
+
+
+def check_text(problems: Problems, field: str, text: str, longest: int) -> str:
+    """Return a one-line text without spaces around it."""
+    text = text.strip()
+    if len(text) > longest or (text and not text.isprintable()):
+        problems.add(field, _("takes at most %(longest)d printable characters") % {"longest": longest})
+    return text
+
+
+def check_credential(problems: Problems, username: str, password: str) -> None:
+    """Check that there is something to sign in with."""
+    for field, text in (("username", username), ("password", password)):
+        if not text or len(text) > 1_024 or "\x00" in text:
+            problems.add(field, _("takes 1 to 1024 characters"))
+
+
+def thumbprint(problems: Problems, text: str) -> str:
+    """Return a SHA-256 fingerprint as 64 lower-case hexadecimal digits; empty when none is given."""
+    plain = re.sub(r"[:\s-]", "", text).lower()
+    if not plain or re.fullmatch(r"[0-9a-f]{64}", plain):
+        return plain
+    if re.fullmatch(r"[0-9a-f]{40}", plain):
+        problems.add("thumbprint", _("is a SHA-1 fingerprint, which can be forged - give the SHA-256 one"))
+    else:
+        problems.add("thumbprint", _("is not a SHA-256 fingerprint of 64 hexadecimal digits"))
+    return ""
+
+
+def ca_pem(problems: Problems, text: str) -> str:
+    """Return a bundle of CA certificates in PEM form; empty when none is given."""
+    text = text.strip()
+    if not text:
+        return ""
+    try:
+        if len(text) > LARGEST_PEM_BYTES or "PRIVATE KEY" in text:
+            raise ValueError("too large, or it holds a private key")
+        x509.load_pem_x509_certificates(text.encode())
+    except ValueError:
+        problems.add("ca_pem", _("is not a bundle of certificates in PEM form (and nothing else)"))
+        return ""
+    return text + "\n"
+
+
+def options(problems: Problems, value: Any) -> dict[str, Any]:
+    """Return the connector's options: a JSON object, not too large, that names no file of the server."""
+    if not _is_small_object(value):
+        problems.add("options", _("is not a JSON object of at most 16 KiB"))
+        return {}
+    return dict(value)
+
+
+def defaults(problems: Problems, value: Any) -> dict[str, Any]:
+    """Return what `engine.observed.Target.defaults` may hold; empty values are left out."""
+    if not _is_small_object(value):
+        problems.add("defaults", _("is not a JSON object of at most 16 KiB"))
+        return {}
+    kept: dict[str, Any] = {}
+    for key, item in value.items():
+        if item in (None, ""):
+            continue
+        reason = _why_not(key, item)
+        if reason:
+            problems.add(f"defaults.{key}"[:200], reason)
+        else:
+            kept[key] = item
+    return kept
+
+
+def _why_not(key: str, item: Any) -> str:
+    if key in _TEXTS:
+        return "" if isinstance(item, str) and len(item) <= 200 and item.isprintable() else _("is not a name")
+    if key in _NUMBERS:
+        good = isinstance(item, int) and not isinstance(item, bool) and 1 <= item <= 10_000_000
+        return "" if good else _("is not a positive whole number")
+    if key in _CHOICES:
+        return "" if item in _CHOICES[key] else _("is not one of %(choices)s") % {"choices": ", ".join(_CHOICES[key])}
+    if key == "private_supernet":
+        try:
+            network = ipaddress.ip_network(item)
+        except (ValueError, TypeError):
+            return _("is not a network such as 10.96.0.0/16")
+        return "" if network.is_private else _("is not a private network")
+    return _("is not a default that a cloud has")
+
+
+def _is_small_object(value: Any) -> bool:
+    if not isinstance(value, dict):
+        return False
+    try:
+        return len(json.dumps(value)) <= LARGEST_JSON_BYTES and "\\u0000" not in json.dumps(value)
+    except (TypeError, ValueError, RecursionError):
+        return False

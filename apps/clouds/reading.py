@@ -1,0 +1,188 @@
+"""Read clouds: find them, ask them how they are, keep their inventories, and show them to the realiser."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import connection
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from apps.clouds import connections
+from apps.clouds.models import Cloud
+from apps.tenancy.access import Principal, find_named
+from apps.tenancy.faults import Fault, fault, incident_id
+from apps.tenancy.redaction import redact_text
+from connectors.base import Connector, ConnectorError, Health
+from engine.observed import Inventory, Target
+
+log = logging.getLogger(__name__)
+
+LEASE_S = 120
+"""For how long one process keeps others from reading the same cloud; it dies with the lease, not with a lock."""
+
+
+def find_cloud(principal: Principal, reference: object) -> Cloud:
+    """Return the cloud that an id or a name (`paris`) stands for, if the principal may use it; fault `cloud.unknown`."""
+    visible = Cloud.objects.visible_to(principal).select_related("organization")
+    return find_named(visible, reference, "name", "cloud.unknown")
+
+
+def test_connection(cloud: Cloud) -> Health:
+    """Sign in anew with the stored credential, ask the cloud how it is, and store the answer.
+
+    Takes some ten seconds at most. Trouble is an answer as well, with the connector's code in `facts["code"]`;
+    nothing is raised for it.
+    """
+    try:
+        with connections.connected_once(cloud) as connector:
+            health, capabilities = _probe(connector), connector.capabilities
+    except ConnectorError as error:
+        health, capabilities = _unwell(error), None
+    except Exception as error:
+        health, capabilities = _broken(cloud, error), None
+    _store_health(cloud, health, capabilities)
+    if health.ok:
+        connections.breaker_of(cloud.pk).reached()
+    return health
+
+
+test_connection.__test__ = False  # type: ignore[attr-defined]  # its name looks like a test's to pytest
+
+
+def refresh(cloud: Cloud) -> Health:
+    """Ask the cloud how it is and what it has, and store both; trouble is stored as its health, not raised.
+
+    When it cannot be read, the last inventory stays, with the time it was taken.
+    """
+    try:
+        connector = connections.connect(cloud)
+        health, capabilities = _probe(connector), connector.capabilities
+        inventory = connector.inventory() if health.ok else None
+    except ConnectorError as error:
+        health, capabilities, inventory = _unwell(error), None, None
+    except Exception as error:
+        health, capabilities, inventory = _broken(cloud, error), None, None
+    _store_health(cloud, health, capabilities)
+    if inventory is not None:
+        cloud.inventory, cloud.inventory_at = inventory.to_json(), timezone.now()
+        cloud.save(update_fields=["inventory", "inventory_at"])
+    return health
+
+
+def refresh_alone(cloud: Cloud) -> Health | None:
+    """Refresh unless another process does; None: it does."""
+    # A lease instead of an advisory lock: it also works behind a connection pooler, and ends with a killed worker.
+    if not _take_lease(cloud):
+        return None
+    try:
+        return refresh(cloud)
+    finally:
+        Cloud.objects.filter(pk=cloud.pk).update(refreshing_until=None)
+
+
+def _take_lease(cloud: Cloud) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "update clouds_cloud set refreshing_until = clock_timestamp() + make_interval(secs => %s) "
+            "where id = %s and (refreshing_until is null or refreshing_until < clock_timestamp())",
+            [LEASE_S, cloud.pk],
+        )
+        return bool(cursor.rowcount == 1)
+
+
+def target(cloud: Cloud) -> Target:
+    """Return the cloud as the realiser sees it; one that was never read is read now.
+
+    Faults: `cloud.disabled`, `cloud.not_read` (its code at the cloud in `extra`).
+    """
+    if not cloud.enabled:
+        raise fault("cloud.disabled", cloud=cloud.name)
+    if cloud.inventory is None:
+        refresh(cloud)
+    if cloud.inventory is None:
+        health: Mapping[str, Any] = cloud.health or {}
+        raise fault(
+            "cloud.not_read",
+            cloud=cloud.name,
+            reason=str(health.get("summary", "")),
+            extra={"cloud_code": health.get("code")},
+        )
+    return Target(
+        name=cloud.name,
+        kind=cloud.kind,
+        flavour=cloud.flavour,
+        capabilities=frozenset(cloud.capabilities),
+        inventory=Inventory.from_json(cloud.inventory),
+        defaults=dict(cloud.defaults),
+    )
+
+
+def capacity(cloud: Cloud) -> dict[str, Any] | None:
+    """Return the sums of the last inventory, with units in the names; None when there is none."""
+    data = cloud.inventory
+    if not data:
+        return None
+    clusters, datastores = data.get("clusters", ()), data.get("datastores", ())
+    mhz = sum(cluster["cpu_mhz"] for cluster in clusters)
+    return {
+        "clusters": len(clusters),
+        "hosts": sum(cluster["hosts"] for cluster in clusters),
+        "machines": data.get("machines", 0),
+        "templates": len(data.get("templates", ())),
+        "networks": len(data.get("networks", ())),
+        "cpus": sum(cluster["cpus"] for cluster in clusters),
+        "cpu_mhz": mhz,
+        "cpu_free_mhz": max(0, mhz - sum(cluster["cpu_used_mhz"] for cluster in clusters)),
+        "memory_mib": sum(cluster["memory_mib"] for cluster in clusters),
+        "memory_free_mib": sum(max(0, cluster["memory_mib"] - cluster["memory_used_mib"]) for cluster in clusters),
+        "storage_gib": round(sum(store["capacity_gib"] for store in datastores), 1),
+        "storage_free_gib": round(sum(store["free_gib"] for store in datastores if store.get("accessible", True)), 1),
+        "read_at": cloud.inventory_at,
+    }
+
+
+def _probe(connector: Connector) -> Health:
+    try:
+        return connector.probe()
+    except ConnectorError as error:
+        return _unwell(error)
+
+
+def _unwell(error: ConnectorError) -> Health:
+    return Health(ok=False, summary=error.message, facts={"code": error.code})
+
+
+def _broken(cloud: Cloud, error: Exception) -> Health:
+    incident = incident_id()
+    log.error("Incident %s: reading %s failed", incident, cloud.name, exc_info=error)
+    text = _("The portal failed while it read this cloud; it was recorded as %(incident)s.") % {"incident": incident}
+    return Health(ok=False, summary=text, facts={"code": "internal"})
+
+
+def _store_health(cloud: Cloud, health: Health, capabilities: Any) -> None:
+    facts = dict(health.facts)
+    code = facts.pop("code", None)
+    cloud.health = {
+        "ok": health.ok,
+        "summary": redact_text(health.summary),
+        "code": code,
+        "facts": facts,
+        "findings": [finding.to_json() for finding in health.findings],
+    }
+    cloud.health_at = timezone.now()
+    fields = ["health", "health_at"]
+    if capabilities is not None:
+        cloud.capabilities = sorted(str(capability) for capability in capabilities)
+        fields.append("capabilities")
+    cloud.save(update_fields=fields)
+
+
+def fault_of(cloud: Cloud) -> Fault | None:
+    """Return what the last probe found wrong with a cloud, or None when it was well."""
+    health: Mapping[str, Any] = cloud.health or {}
+    if not health or health.get("ok"):
+        return None
+    return Fault(str(health.get("code") or "cloud.fault"), detail=str(health.get("summary", "")))

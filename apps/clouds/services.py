@@ -1,0 +1,232 @@
+"""Write clouds and their credentials: one transaction each, for administrators, audited, never with a secret in sight."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from apps.audit.services import record
+from apps.clouds import addresses, checking, connections
+from apps.clouds.models import Cloud, Credential
+from apps.clouds.reading import capacity, find_cloud, refresh, target, test_connection
+from apps.tenancy import encryption
+from apps.tenancy.access import Actor, Principal, System, require
+from apps.tenancy.faults import Fault, fault
+from apps.tenancy.models import Organization, Role
+from apps.tenancy.redaction import remember_secret
+from connectors.base import ConnectorError
+
+__all__ = [
+    "capacity",
+    "find_cloud",
+    "refresh",
+    "register_cloud",
+    "register_use",
+    "remove_cloud",
+    "rotate_credential",
+    "target",
+    "test_connection",
+    "update_cloud",
+]
+
+Use = Callable[[Cloud], list[str]]
+
+_uses: list[Use] = []
+
+
+def register_use(names_of: Use) -> None:
+    """Let an app above say what still needs a cloud: `names_of(cloud)` returns the names, empty when nothing does."""
+    if names_of not in _uses:
+        _uses.append(names_of)
+
+
+def register_cloud(
+    who: Actor | None,
+    organization: Organization | None = None,
+    *,
+    name: str,
+    kind: str,
+    address: str,
+    username: str,
+    password: str,
+    flavour: str = "",
+    thumbprint: str = "",
+    ca_pem: str = "",
+    region: str = "",
+    defaults: Mapping[str, Any] | None = None,
+    options: Mapping[str, Any] | None = None,
+    title: str = "",
+) -> Cloud:
+    """Add a cloud with its credential to the actor's organization; `who` None: the portal itself does.
+
+    Nothing is connected: call `test_connection` or `refresh` next. Faults: `forbidden`, `invalid`,
+    `cloud.address_refused`, `cloud.name_in_use`.
+    """
+    who = _admin(who, organization)
+    organization = who.organization
+    flavour = flavour or checking.flavours(kind)[0]
+    problems = checking.Problems()
+    checking.check_identity(problems, name, kind, flavour)
+    checking.check_credential(problems, username, password)
+    cloud = Cloud(organization=organization, name=name, kind=kind, flavour=flavour, address=address.strip())
+    cloud.title = checking.check_text(problems, "title", title, 120)
+    cloud.region = checking.check_text(problems, "region", region, 80)
+    cloud.thumbprint = checking.thumbprint(problems, thumbprint)
+    cloud.ca_pem = checking.ca_pem(problems, ca_pem)
+    cloud.options = checking.options(problems, dict(options or {}))
+    cloud.defaults = checking.defaults(problems, dict(defaults or {}))
+    problems.raise_if_any()
+    addresses.check(address)
+    with transaction.atomic():
+        try:
+            with transaction.atomic():
+                cloud.save(force_insert=True)
+        except IntegrityError:
+            raise fault("cloud.name_in_use", name=name) from None
+        _seal(Credential(cloud=cloud), username, password).save(force_insert=True)
+        record(who, "cloud.create", "cloud", cloud.pk, name, {"kind": kind, "flavour": flavour, "address": address})
+    return cloud
+
+
+_CHECKS: Mapping[str, Callable[[checking.Problems, Any], Any]] = {
+    "title": lambda problems, value: checking.check_text(problems, "title", value, 120),
+    "region": lambda problems, value: checking.check_text(problems, "region", value, 80),
+    "thumbprint": checking.thumbprint,
+    "ca_pem": checking.ca_pem,
+    "options": checking.options,
+    "defaults": checking.defaults,
+    "address": lambda problems, value: str(value).strip(),
+    "enabled": lambda problems, value: bool(value),
+    "flavour": lambda problems, value: str(value),
+}
+
+
+def update_cloud(
+    who: Actor | None,
+    cloud: Cloud,
+    *,
+    username: str | None = None,
+    password: str | None = None,
+    **changes: Any,
+) -> Cloud:
+    """Change title, region, flavour, address, trust, options, defaults or whether it is enabled; and the credential.
+
+    `kind` may be named but not changed. The stored password is never sent to an address that it was not entered for: a new address needs both again.
+    Faults: `forbidden`, `invalid`, `cloud.address_refused`, `cloud.credential_needed`. TypeError: another attribute.
+    """
+    who = _admin(who, cloud.organization)
+    problems = checking.Problems()
+    if "kind" in changes and changes.pop("kind") != cloud.kind:
+        problems.add("kind", _("cannot be changed - register the cloud anew under another name"))
+    if unknown := set(changes) - set(_CHECKS):
+        raise TypeError(f"a cloud's {', '.join(sorted(unknown))} cannot be changed")
+    values = {name: _CHECKS[name](problems, value) for name, value in changes.items()}
+    if "flavour" in values:
+        checking.check_identity(problems, cloud.name, cloud.kind, values["flavour"])
+    if username is not None or password is not None:
+        checking.check_credential(problems, username or "", password or "")
+    problems.raise_if_any()
+    if "address" in values:
+        addresses.check(values["address"])
+    with transaction.atomic():
+        cloud = _locked(cloud)
+        changed = {name: value for name, value in values.items() if getattr(cloud, name) != value}
+        if "address" in changed and not password:
+            raise fault("cloud.credential_needed")
+        for name, value in changed.items():
+            setattr(cloud, name, value)
+        cloud.save(update_fields=list(changed))
+        if password:
+            _replace_credential(cloud, username or "", password)
+        record(who, "cloud.update", "cloud", cloud.pk, cloud.name, {**changed, "credential": bool(password)})
+    return cloud
+
+
+def rotate_credential(
+    who: Actor | None, cloud: Cloud, username: str, password: str, *, try_first: bool = True
+) -> Credential:
+    """Exchange the credential while work goes on: each process takes the new one at its next call.
+
+    The new one is tried first; a cloud that refuses it leaves the old one in place (fault
+    `cloud.not_authenticated`). A cloud that cannot be reached does not hinder: whoever rotates after a leak must be
+    able to. Other faults: `forbidden`, `invalid`.
+    """
+    who = _admin(who, cloud.organization)
+    problems = checking.Problems()
+    checking.check_credential(problems, username, password)
+    problems.raise_if_any()
+    if try_first:
+        _try(cloud, username, password)
+    with transaction.atomic():
+        credential = _replace_credential(_locked(cloud), username, password)
+        record(who, "credential.rotate", "cloud", cloud.pk, cloud.name, {"version": credential.version})
+    connections.drop(cloud.pk)
+    return credential
+
+
+def remove_cloud(who: Actor | None, cloud: Cloud) -> None:
+    """Remove a cloud and forget its credential; fault `cloud.in_use` while anything lives on it.
+
+    The row stays for the history of what once ran there; its name is free again.
+    """
+    who = _admin(who, cloud.organization)
+    with transaction.atomic():
+        cloud = _locked(cloud)
+        names = sorted(name for names_of in _uses for name in names_of(cloud))
+        if names:
+            shown = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
+            raise fault("cloud.in_use", count=len(names), cloud=cloud.name, names=shown, extra={"used_by": names[:100]})
+        Credential.objects.filter(cloud=cloud).delete()
+        cloud.removed_at, cloud.enabled = timezone.now(), False
+        cloud.save(update_fields=["removed_at", "enabled"])
+        record(who, "cloud.remove", "cloud", cloud.pk, cloud.name)
+    connections.drop(cloud.pk)
+
+
+def _admin(who: Actor | None, organization: Organization | None) -> Actor:
+    if who is None:
+        if organization is None:
+            raise TypeError("without an actor, the organization must be named")
+        return System(organization)
+    if organization is not None and who.organization.pk != organization.pk:
+        raise fault("not_found")
+    if isinstance(who, Principal):
+        require(who, Role.ADMIN)
+    return who
+
+
+def _locked(cloud: Cloud) -> Cloud:
+    found = Cloud.objects.present().select_for_update(of=("self",)).select_related("organization")
+    row = found.filter(pk=cloud.pk).first()
+    if row is None:
+        raise fault("cloud.unknown", name=cloud.name)
+    return row
+
+
+def _replace_credential(cloud: Cloud, username: str, password: str) -> Credential:
+    credential = Credential.objects.select_for_update().get(cloud=cloud)
+    credential.cloud = cloud
+    credential.version += 1
+    _seal(credential, username, password).save()
+    return credential
+
+
+def _seal(credential: Credential, username: str, password: str) -> Credential:
+    remember_secret(password)
+    text = json.dumps({"username": username, "password": password})
+    credential.sealed = encryption.seal(credential.cloud.organization, connections.purpose(credential), text.encode())
+    return credential
+
+
+def _try(cloud: Cloud, username: str, password: str) -> None:
+    try:
+        with connections.connected_once(cloud, username=username, password=password) as connector:
+            connector.probe()
+    except ConnectorError as error:
+        if error.code == "cloud.not_authenticated":
+            raise Fault(error.code, detail=error.message, status=422) from None
