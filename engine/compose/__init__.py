@@ -1,12 +1,15 @@
 """Load Compose files into the specification's normal form: `load`, `Project`, `to_json`.
 
-Nothing here reads the disk, the clock or the process's environment; the caller supplies all of it.
+Nothing here reads the disk, the clock or the process's environment; the caller supplies all of it. The reference
+implementation is Docker Compose v2.40.3 with compose-go v2.9.1.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+from engine.compose.gojson import go_json
+from engine.compose.loader import load_project
 from engine.compose.model import DEFAULT_LIMITS, ComposeError, Limits, Position, Project
 from engine.findings import Finding
 
@@ -22,10 +25,16 @@ def load(
     profiles: Collection[str] = (),
     limits: Limits = DEFAULT_LIMITS,
 ) -> Project:
-    """Load a Compose file; raise `ComposeError` with every error found."""
-    raise NotImplementedError
+    """Load a Compose file into its normal form.
+
+    `name` is the project name when the file has no `name:` (the reference takes the name of the folder). `environment`
+    is all that `${VARIABLES}` see, together with a supplied `.env`; `COMPOSE_PROJECT_NAME` and `COMPOSE_PROFILES` in it
+    count as they do for the reference. `files` are the files that the Compose file refers to (`env_file`, `extends`,
+    `include`, …), by relative path. Raises `ComposeError` with every error that could be found, each with its place.
+    """
+    return load_project(text, name, environment, files, profiles, limits)
 
 
 def to_json(project: Project) -> str:
-    """Print the project byte for byte as `docker-compose config --format json --no-path-resolution` does."""
-    raise NotImplementedError
+    """Print a project byte for byte as `docker-compose config --format json --no-path-resolution` does."""
+    return go_json(project.config).replace("$", "$$")

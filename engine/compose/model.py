@@ -19,16 +19,21 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bound what an untrusted file may cost; every bound is checked before anything is built from the file."""
+    """Bound what an untrusted file may cost; each bound is checked before the thing it bounds is built.
+
+    `max_bytes` counts each source separately, `max_total_bytes` all of the supplied ones together.
+    `max_nodes` counts YAML events, `max_alias_nodes` those that aliases and merge keys add by repetition.
+    """
 
     max_bytes: int = 1024 * 1024
+    max_total_bytes: int = 16 * 1024 * 1024
     max_depth: int = 100
-    max_nodes: int = 100_000
-    max_aliases: int = 1_000
-    max_expanded_nodes: int = 200_000
-    max_scalar_bytes: int = 256 * 1024
+    max_nodes: int = 250_000
+    max_aliases: int = 10_000
+    max_alias_nodes: int = 100_000
     max_interpolated_bytes: int = 4 * 1024 * 1024
-    max_expanded_ports: int = 65_536
+    max_ports: int = 70_000
+    max_sources: int = 100
 
 
 DEFAULT_LIMITS = Limits()
@@ -52,9 +57,10 @@ def _nowhere(path: tuple[str | int, ...]) -> Position | None:
 class Project:
     """Hold a loaded Compose file.
 
-    `config` is the normal form: JSON-able, and the same as what `docker-compose config --format json
-    --no-path-resolution` prints. `findings` holds warnings and infos only. `files` holds the files that were supplied
-    beside the Compose file, by the relative path that the Compose file uses for them.
+    `config` is the normal form: JSON-able, and what `docker-compose config --format json --no-path-resolution` prints,
+    except that a dollar sign stands for itself (`to_json` doubles it, as the reference does when it prints).
+    `findings` holds warnings and infos only. `files` holds the files that were supplied beside the Compose file, by the
+    relative path that the Compose file uses for them.
     """
 
     name: str
@@ -62,9 +68,14 @@ class Project:
     findings: tuple[Finding, ...] = ()
     files: Mapping[str, bytes] = field(default_factory=dict)
     locate: Callable[[tuple[str | int, ...]], Position | None] = field(default=_nowhere, repr=False, compare=False)
+    model: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def position(self, *path: str | int) -> Position | None:
-        """Find the source position of the node at a path, or of its nearest ancestor that the source has."""
+        """Find the source position of the node at a path, or of its nearest ancestor that the source has.
+
+        A scalar is located at itself, a block of lines at its key. An element of a list can also be named by its text
+        (`position("services", "web", "depends_on", "db")`).
+        """
         return self.locate(path)
 
     def services(self) -> dict[str, Any]:
@@ -87,9 +98,21 @@ class Project:
         """Give the configs by key."""
         return self._section("configs")
 
-    def extensions(self) -> dict[str, Any]:
-        """Give the top-level `x-` keys."""
-        return {key: value for key, value in self.config.items() if key.startswith("x-")}
+    def extensions(self, *path: str | int) -> dict[str, Any]:
+        """Give the `x-` keys at a path of the merged model; without a path, those of the top level.
+
+        The normal form keeps extensions at the top level only, as the reference prints it; those of a service are found
+        with `extensions("services", "web")`.
+        """
+        node: Any = self.model or self.config
+        for part in path:
+            try:
+                node = node[part]
+            except (KeyError, IndexError, TypeError):
+                return {}
+        if not isinstance(node, dict):
+            return {}
+        return {key: value for key, value in node.items() if isinstance(key, str) and key.startswith("x-")}
 
     def _section(self, key: str) -> dict[str, Any]:
         section = self.config.get(key)

@@ -1,0 +1,410 @@
+"""Read YAML text into plain data under a budget, event by event, before anything grows.
+
+The reference decodes with go-yaml v3 and a pre-pass for `!reset` and `!override`
+(compose-go v2.9.1, `loader/reset.go`); this module gives the same data from libyaml's event stream.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+from yaml.cyaml import CParser  # type: ignore[attr-defined]
+from yaml.events import (
+    AliasEvent,
+    DocumentEndEvent,
+    DocumentStartEvent,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+    StreamEndEvent,
+    StreamStartEvent,
+)
+
+from engine.compose.model import Limits, Position
+from engine.compose.positions import SourceLocator
+from engine.compose.report import Path, Refusal, Report
+from engine.compose.scalars import PLAIN_TEXT_UNLESS, Timestamp, resolve_plain, resolve_tagged
+from engine.compose.yaml_errors import explain_yaml_error
+
+_FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_MERGE = object()
+_NO_KEY = object()
+_DROPPED = object()
+
+
+@dataclass(slots=True)
+class Document:
+    """Hold one YAML document as plain data.
+
+    `resets` are the paths tagged `!reset` or `!override`; `has_timestamps` tells that a date is somewhere in it.
+    """
+
+    root: Any
+    resets: list[Path] = field(default_factory=list)
+    has_timestamps: bool = False
+
+
+@dataclass(slots=True)
+class _Anchor:
+    value: Any
+    nodes: int
+    height: int
+    overrides: list[Path]
+    closed: bool = True
+
+
+@dataclass(slots=True)
+class _Frame:
+    """Hold a collection that is still open."""
+
+    items: list[Any] | dict[str, Any]
+    is_map: bool
+    anchor: str | None
+    nodes_before: int
+    index: int = 0
+    key: Any = _NO_KEY
+    merges: list[dict[str, Any]] | None = None
+    height: int = 1
+    mode: str = ""  # "", "reset", "override": what the tag of this collection or of one around it asks for
+    resets_before: int = 0
+    tag_ended: str = ""
+
+
+def decode_text(raw: str | bytes, limits: Limits, report: Report, *, name: str = "") -> str | None:
+    """Give the text of a source, or None after reporting why it is no text that YAML allows."""
+    prefix = f"In {name}: " if name else ""
+    if len(raw) > limits.max_bytes:
+        report.error(
+            "compose.limit.bytes",
+            f"{prefix}The file has more than {limits.max_bytes:,} bytes - a Compose file that large is refused before"
+            " it is read - split it or remove generated data.",
+        )
+        return None
+    if isinstance(raw, str):
+        text = raw.removeprefix("\ufeff")
+    else:
+        encoding = "utf-8"
+        if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            encoding = "utf-16"
+        try:
+            text = raw.decode(encoding).removeprefix("\ufeff")
+        except UnicodeDecodeError as error:
+            good = raw[: error.start].decode(encoding, errors="replace")
+            report.error(
+                "compose.yaml.encoding",
+                f"{prefix}The file is not valid {encoding.upper()} - YAML is Unicode text - save it as UTF-8.",
+                position=_position_at(good, len(good)),
+            )
+            return None
+    forbidden = _FORBIDDEN.search(text)
+    if forbidden:
+        report.error(
+            "compose.yaml.character",
+            f"{prefix}The character U+{ord(forbidden.group()):04X} is not allowed in YAML"
+            " - the file may be binary or damaged - remove it.",
+            position=_position_at(text, forbidden.start()),
+        )
+        return None
+    return text
+
+
+def _position_at(text: str, offset: int) -> Position:
+    line = text.count("\n", 0, offset) + 1
+    return Position(line, offset - (text.rfind("\n", 0, offset) + 1) + 1)
+
+
+def read_documents(text: str, limits: Limits, report: Report, locator: SourceLocator) -> list[Document]:
+    """Read all documents of a text; problems go to the report and end the reading."""
+    reader = _Reader(text, limits, report, locator)
+    documents: list[Document] = []
+    try:
+        documents.extend(reader.documents())
+    except yaml.YAMLError as error:
+        code, message, position, hint = explain_yaml_error(error, text)
+        if locator.name:
+            message = f"In {locator.name}: {message}"
+        report.error(code, message, position=position, hint=hint)
+    except Refusal as refusal:
+        report.refused(refusal, locator)
+    return documents
+
+
+class _Reader:
+    def __init__(self, text: str, limits: Limits, report: Report, locator: SourceLocator) -> None:
+        self._parser: Any = CParser(text)
+        self._limits = limits
+        self._report = report
+        self._locator = locator
+        self._expanded = 0
+        self._nodes = 0
+
+    def documents(self) -> Iterator[Document]:
+        get_event = self._parser.get_event
+        while True:
+            event = get_event()
+            kind = type(event)
+            if kind is StreamEndEvent:
+                return
+            if kind is StreamStartEvent or kind is DocumentEndEvent:
+                continue
+            assert kind is DocumentStartEvent
+            yield self._document()
+
+    def _document(self) -> Document:
+        document = Document(None)
+        limits = self._limits
+        max_nodes, max_depth = limits.max_nodes, limits.max_depth
+        get_event = self._parser.get_event
+        anchors: dict[str, _Anchor] = {}
+        aliases = 0
+        nodes = self._nodes
+        stack: list[_Frame] = []
+        frame: _Frame | None = None
+        seen: dict[str, Any] = {}  # plain scalars resolved before
+        while True:
+            event = get_event()
+            kind = type(event)
+            nodes += 1
+            if nodes > max_nodes:
+                raise _too_many("compose.limit.nodes", f"more than {max_nodes:,} values")
+            value: Any
+            if kind is ScalarEvent:
+                text = event.value
+                if event.tag is not None and event.tag != "!":
+                    value = self._tagged_scalar(event, document, stack)
+                elif event.style:  # quoted or block
+                    value = text
+                elif text[:1] not in PLAIN_TEXT_UNLESS and text:
+                    value = _MERGE if text == "<<" and frame and frame.is_map and frame.key is _NO_KEY else text
+                elif text in seen:
+                    value = seen[text]
+                else:
+                    value = seen[text] = resolve_plain(text)
+                    if value.__class__ is Timestamp:
+                        document.has_timestamps = True
+                if event.anchor is not None:
+                    anchors[event.anchor] = _Anchor(value, 1, 0, [])
+            elif kind is MappingStartEvent or kind is SequenceStartEvent:
+                if len(stack) >= max_depth:
+                    raise _too_many("compose.limit.depth", f"more than {max_depth} levels of nesting")
+                is_map = kind is MappingStartEvent
+                if frame is not None and frame.is_map and frame.key is _NO_KEY:
+                    raise self._complex_key(stack)
+                mode = frame.mode if frame is not None else ""
+                ended = ""
+                if event.tag is not None and not mode and event.tag in ("!reset", "!override"):
+                    document.resets.append(_path(stack))
+                    mode = ended = event.tag[1:]
+                new = _Frame({} if is_map else [], is_map, event.anchor, nodes + self._expanded)
+                new.mode, new.tag_ended, new.resets_before = mode, ended, len(document.resets)
+                if event.anchor is not None:
+                    anchors[event.anchor] = _Anchor(new.items, 0, 0, [], closed=False)
+                stack.append(new)
+                frame = new
+                continue
+            elif kind is MappingEndEvent or kind is SequenceEndEvent:
+                assert frame is not None
+                if frame.merges is not None:
+                    _apply_merges(frame.items, frame.merges)
+                value = frame.items
+                if frame.anchor is not None:
+                    self._close_anchor(frame, anchors, document, stack, nodes)
+                if frame.tag_ended == "reset":
+                    value = _DROPPED
+                height = frame.height
+                stack.pop()
+                frame = stack[-1] if stack else None
+                if frame is not None and height >= frame.height:
+                    frame.height = height + 1
+            elif kind is AliasEvent:
+                aliases += 1
+                if aliases > limits.max_aliases:
+                    raise _too_many("compose.limit.aliases", f"more than {limits.max_aliases:,} aliases")
+                value = self._alias(event, anchors, document, stack)
+            else:  # the end of the document
+                self._nodes = nodes
+                return document
+            # Put the value where it belongs.
+            if frame is None:
+                document.root = None if value is _DROPPED else value
+            elif frame.is_map:
+                key = frame.key
+                if key is _NO_KEY:
+                    frame.key = self._key(value, event, stack)
+                    continue
+                frame.key = _NO_KEY
+                if value is _DROPPED:
+                    continue
+                if key is _MERGE:
+                    self._merge(frame, value, event, stack)
+                else:
+                    frame.items[key] = value
+            else:
+                frame.index += 1
+                if value is not _DROPPED:
+                    frame.items.append(value)  # type: ignore[union-attr]
+
+    def _tagged_scalar(self, event: Any, document: Document, stack: list[_Frame]) -> Any:
+        tag, mode = event.tag, stack[-1].mode if stack else ""
+        if not mode and tag in ("!reset", "!override"):
+            document.resets.append(_path(stack))
+            return _DROPPED if tag == "!reset" else event.value
+        try:
+            value = resolve_tagged(tag, event.value)
+        except Refusal as refusal:
+            raise refusal.below(*_path(stack)) from None
+        if isinstance(value, Timestamp):
+            document.has_timestamps = True
+        return value
+
+    def _key(self, value: Any, event: Any, stack: list[_Frame]) -> Any:
+        frame = stack[-1]
+        if value is _MERGE:
+            if frame.merges is None:
+                frame.merges = []
+                return value
+            self._duplicate("<<", event, stack)
+            return value
+        if value.__class__ is not str:
+            if value is _DROPPED:
+                value = None
+            kind = {bool: "a truth value", int: "a number", float: "a number", Timestamp: "a date"}.get(
+                type(value), "empty" if value is None else "a collection"
+            )
+            written = f"`{event.value}` " if type(event) is ScalarEvent and event.value else ""
+            self._report.error(
+                "compose.yaml.key",
+                f"{self._prefix()}The key {written}is {kind} - Compose keys are text - put it in quotes.",
+                _path(stack),
+                position=_mark(event),
+            )
+            return str(value)
+        if value in frame.items:
+            self._duplicate(value, event, stack)
+        return value
+
+    def _duplicate(self, key: str, event: Any, stack: list[_Frame]) -> None:
+        path = (*_path(stack[:-1]), key)
+        first = self._locator.position(path, of_key=True)
+        where = f" (first on line {first.line})" if first else ""
+        self._report.error(
+            "compose.yaml.duplicate_key",
+            f"{self._prefix()}The key `{key}` stands twice in the same mapping{where}"
+            " - only one of them could count - remove or rename one.",
+            path,
+            position=_mark(event),
+        )
+
+    def _prefix(self) -> str:
+        return f"In {self._locator.name}: " if self._locator.name else ""
+
+    def _complex_key(self, stack: list[_Frame]) -> Refusal:
+        return Refusal(
+            "compose.yaml.key",
+            "A mapping or a list is used as a key - Compose keys are text - write a plain word before the colon"
+            " (a stray `{` or `[` often causes this, as in `{{ template }}` without quotes).",
+            _path(stack[:-1]),
+        )
+
+    def _alias(self, event: Any, anchors: dict[str, _Anchor], document: Document, stack: list[_Frame]) -> Any:
+        anchor = anchors.get(event.anchor)
+        if anchor is None:
+            raise Refusal(
+                "compose.yaml.alias",
+                f"The alias `*{event.anchor}` has no anchor - write `&{event.anchor}` where the value is defined"
+                " before it.",
+                _path(stack),
+            )
+        if not anchor.closed:
+            raise Refusal(
+                "compose.yaml.recursion",
+                f"The anchor `&{event.anchor}` contains itself - it would never end - remove the alias inside it.",
+                _path(stack),
+            )
+        limits = self._limits
+        self._expanded += anchor.nodes
+        if self._expanded > limits.max_alias_nodes:
+            raise _too_many(
+                "compose.limit.expansion", f"aliases that grow to more than {limits.max_alias_nodes:,} values"
+            )
+        if len(stack) + anchor.height > limits.max_depth:
+            raise _too_many("compose.limit.depth", f"more than {limits.max_depth} levels of nesting")
+        if stack:
+            stack[-1].height = max(stack[-1].height, anchor.height + 1)
+        if anchor.overrides and not stack[-1].mode:
+            here = _path(stack)
+            document.resets.extend(here + path for path in anchor.overrides)
+        value = anchor.value
+        return copy_tree(value) if value.__class__ is dict or value.__class__ is list else value
+
+    def _close_anchor(
+        self, frame: _Frame, anchors: dict[str, _Anchor], document: Document, stack: list[_Frame], nodes: int
+    ) -> None:
+        assert frame.anchor is not None
+        here = _path(stack[:-1])
+        overrides = [path[len(here) :] for path in document.resets[frame.resets_before :]]
+        if frame.tag_ended == "override":
+            overrides.append(())
+        size = nodes + self._expanded - frame.nodes_before + 1
+        anchors[frame.anchor] = _Anchor(frame.items, size, frame.height, overrides)
+
+    def _merge(self, frame: _Frame, value: Any, event: Any, stack: list[_Frame]) -> None:
+        assert frame.merges is not None
+        values = value if value.__class__ is list else [value]
+        if any(item.__class__ is not dict for item in values):
+            raise Refusal(
+                "compose.yaml.merge",
+                "`<<` needs a mapping or a list of mappings - nothing else can be merged - point it to an anchor of"
+                " a mapping.",
+                (*_path(stack[:-1]), "<<"),
+            )
+        frame.merges.extend(values)
+
+
+def copy_tree(value: Any) -> Any:
+    """Copy nested dicts and lists; leaves are immutable and shared."""
+    if value.__class__ is dict:
+        return {
+            key: copy_tree(item) if item.__class__ is dict or item.__class__ is list else item
+            for key, item in value.items()
+        }
+    if value.__class__ is list:
+        return [copy_tree(item) if item.__class__ is dict or item.__class__ is list else item for item in value]
+    return value
+
+
+def _apply_merges(items: Any, merges: list[dict[str, Any]]) -> None:
+    for merged in merges:
+        for key, value in merged.items():
+            if key not in items:
+                items[key] = value
+
+
+def _path(stack: list[_Frame]) -> Path:
+    """Give the path of the value that comes next; merge keys are left out, as in the reference."""
+    path: list[str | int] = []
+    for frame in stack:
+        if not frame.is_map:
+            path.append(frame.index)
+        elif frame.key is not _NO_KEY and frame.key is not _MERGE:
+            path.append(frame.key)
+    return tuple(path)
+
+
+def _mark(event: Any) -> Position:
+    return Position(event.start_mark.line + 1, event.start_mark.column + 1)
+
+
+def _too_many(code: str, what: str) -> Refusal:
+    return Refusal(
+        code,
+        f"The file has {what} - it is refused because reading it could exhaust the server - make it smaller"
+        " or split it.",
+    )
