@@ -54,7 +54,7 @@ def machine_program(environ: Mapping[str, str], host: str, port: int, files: Cer
 def worker_program(environ: Mapping[str, str], number: int) -> Program:
     """Run a Celery worker without the parts that were seen to silence it (portal/celery.py says which)."""
     command = [
-        sys.executable, "-m", "celery", "-A", "portal.celery", "worker", "--hostname", f"worker-{number}@%h",
+        sys.executable, "-m", "celery", "-A", "portal.celery", "--quiet", "worker", "--hostname", f"worker-{number}@%h",
         "--concurrency", "2", "--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "INFO",
     ]  # fmt: skip
     return Program(f"worker-{number}", lambda: wrapped(command), WORKERS, environ, stop_timeout_s=20)
@@ -68,7 +68,7 @@ def relay_program(environ: Mapping[str, str]) -> Program:
 def beat_program(environ: Mapping[str, str], folder: Path) -> Program:
     """Run Celery's clock."""
     command = [
-        sys.executable, "-m", "celery", "-A", "portal.celery", "beat", "--loglevel", "WARNING",
+        sys.executable, "-m", "celery", "-A", "portal.celery", "--quiet", "beat", "--loglevel", "WARNING",
         "--schedule", str(folder / "beat-schedule"), "--pidfile", "",
     ]  # fmt: skip
     return Program("beat", lambda: wrapped(command), TRIGGERS, environ)

@@ -28,6 +28,11 @@ def redact(_logger: Any, _method: str, event: EventDict) -> EventDict:
     return {key: _clean(key, value) for key, value in event.items()}
 
 
+def _drop_decoration(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    event.pop("color_message", None)  # uvicorn says everything twice, the second time in colour
+    return event
+
+
 def _clean(key: object, value: Any) -> Any:
     if isinstance(key, str) and SECRET_KEY_NAME.search(key) and value not in (None, "", True, False):
         return HIDDEN
@@ -82,6 +87,7 @@ def configure(log_format: str, level: str) -> dict[str, Any]:
                 "foreign_pre_chain": [*_SHARED, structlog.stdlib.ExtraAdder()],
                 "processors": [
                     structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                    _drop_decoration,
                     structlog.processors.format_exc_info,
                     structlog.processors.UnicodeDecoder(),
                     redact,
@@ -99,6 +105,9 @@ def configure(log_format: str, level: str) -> dict[str, Any]:
             # The request line is logged once, by portal.requests, with the route and without the query.
             "uvicorn.access": {"handlers": [], "propagate": False, "level": "CRITICAL"},
             "celery": through_root,
+            # Two lines for every poke would drown what the pokes did, which the journal's own lines tell.
+            "celery.worker.strategy": {"handlers": [], "propagate": True, "level": "WARNING"},
+            "celery.app.trace": {"handlers": [], "propagate": True, "level": "WARNING"},
             "httpx": {"handlers": [], "propagate": True, "level": "WARNING"},
         },
     }

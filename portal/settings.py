@@ -179,3 +179,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TASK_SOFT_TIME_LIMIT = 120
 CELERY_TASK_TIME_LIMIT = 150
 CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULE = {
+    "refresh the clouds": {"task": "apps.clouds.tasks.refresh_clouds", "schedule": 60.0},
+    "forget what has expired": {"task": "portal.tasks.forget_expired", "schedule": 3600.0},
+}

@@ -14,6 +14,7 @@ from django.db import connection, transaction
 
 from apps.clouds import services as clouds
 from apps.clouds.models import Cloud
+from apps.clouds.tasks import refresh_clouds
 from apps.tenancy import services as tenancy
 from apps.tenancy import tokens
 from apps.tenancy.access import System
@@ -22,6 +23,7 @@ from apps.tenancy.models import Membership, Organization, Project, Role, User
 
 LOCK = 0x45534341  # "ESCA", for the advisory lock
 ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # nothing that is misread
+TRUST = ("address", "ca_pem", "thumbprint")
 TOKEN_NAME = "bootstrap"  # noqa: S105 (its name, not its text)
 
 
@@ -54,6 +56,8 @@ class Command(BaseCommand):
                 told = self._set_up(options)
         except Fault as error:
             raise CommandError(str(error)) from None
+        if told.get("clouds"):
+            refresh_clouds.delay()  # what they hold is wanted on the first page, and not a minute later
         self.stdout.write(json.dumps(told))
 
     def _set_up(self, options: dict[str, Any]) -> dict[str, Any]:
@@ -107,10 +111,13 @@ def _token(who: System, path: Path) -> bool:
 
 
 def _cloud(who: System, facts: dict[str, Any]) -> str:
-    """Register a cloud, or bring its address and keys up to date when it was registered before."""
-    known = Cloud.objects.filter(organization=who.organization, name=facts["name"]).first()
+    """Register a cloud, or bring it up to date when its address or certificate changed; one removed stays removed."""
+    name = str(facts["name"])
+    known = Cloud.objects.filter(organization=who.organization, name=name).order_by("created_at").last()
     if known is None:
         clouds.register_cloud(who, **facts)
-    else:
-        clouds.update_cloud(who, known, **{name: value for name, value in facts.items() if name != "name"})
-    return str(facts["name"])
+    elif known.removed_at is None and any(getattr(known, key) != facts[key] for key in TRUST):
+        # The password goes to the new address only because it comes from whoever named that address.
+        clouds.update_cloud(who, known, username=facts["username"], password=facts["password"],
+                            **{key: facts[key] for key in TRUST})  # fmt: skip
+    return name
