@@ -20,6 +20,7 @@ ROUNDS = 60
 
 
 def main() -> None:
+    """Lend a database, measure, and print."""
     from tests.services import Services
 
     os.environ.update(Services().join())
@@ -49,6 +50,7 @@ def main() -> None:
 
 
 def measure() -> None:
+    """Print both figures for a short and a long table, and whether the queries grow."""
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 

@@ -109,7 +109,8 @@ def projects(as_json: AsJson = False) -> None:
     """List the projects that the token may use."""
     rows = list(_client().pages("/api/v1/projects/"))
     if as_json:
-        return render.print_json(rows)
+        render.print_json(rows)
+        return
     render.table(["SLUG", "NAME", "ROLE"], [[r["slug"], r["name"], str(r.get("role"))] for r in rows], "No projects.")
 
 
@@ -118,7 +119,8 @@ def clouds(as_json: AsJson = False) -> None:
     """List the clouds that can be deployed to."""
     rows = list(_client().pages("/api/v1/clouds/"))
     if as_json:
-        return render.print_json(rows)
+        render.print_json(rows)
+        return
     render.table(
         ["NAME", "KIND", "FLAVOUR", "REGION", "HEALTH"],
         [[r["name"], r["kind"], r["flavour"], r["region"], _health(r.get("health"))] for r in rows],
@@ -194,8 +196,9 @@ def status(
     if name is None:
         rows = list(client.pages("/api/v1/deployments/", project=project))
         if as_json:
-            return render.print_json(rows)
-        return render.table(
+            render.print_json(rows)
+            return
+        render.table(
             ["NAME", "STATE", "CLOUD", "DESIGN", "UPDATED"],
             [
                 [r["name"], render.coloured(r["state"]), r["cloud"]["name"],
@@ -204,9 +207,11 @@ def status(
             ],
             "No deployments yet: `escale deploy compose.yaml --to CLOUD --name NAME` makes one.",
         )  # fmt: skip
+        return
     found = client.get(f"/api/v1/deployments/{name}/")
     if as_json:
-        return render.print_json(found)
+        render.print_json(found)
+        return
     render.out.print(
         f"[bold]{found['name']}[/bold] {render.coloured(found['state'])} on {found['cloud']['name']}, "
         f"{found['blueprint']['name']} v{found['version']}, last operation {found['operation']}"
@@ -232,12 +237,14 @@ def operations(
     if operation is None:
         rows = client.get("/api/v1/operations/", limit=50)["results"]
         if as_json:
-            return render.print_json(rows)
-        return render.table(
+            render.print_json(rows)
+            return
+        render.table(
             ["ID", "STATE", "TITLE", "CREATED"],
             [[r["id"], render.coloured(r["state"]), r["title"], r["created_at"][:19]] for r in rows],
             "No operations yet.",
         )
+        return
     if watch:
         render.watch(client, operation, quiet=as_json)
     found = client.get(f"/api/v1/operations/{operation}/")
@@ -382,10 +389,10 @@ def _follow(client: Client, body: dict[str, Any], location: str | None, *, wait:
     operation = str(body["operation"])
     if not wait:
         if as_json:
-            return render.print_json(body)
-        return render.out.print(
-            f"Started as operation {operation}. `escale operations {operation} --watch` follows it."
-        )
+            render.print_json(body)
+            return
+        render.out.print(f"Started as operation {operation}. `escale operations {operation} --watch` follows it.")
+        return
     ended = render.watch(client, operation, quiet=as_json)
     if as_json:
         render.print_json({**client.get(f"/api/v1/deployments/{body['id']}/"), "operation_state": ended["state"]})

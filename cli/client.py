@@ -87,6 +87,7 @@ class Client:
         )
 
     def get(self, path: str, **params: Any) -> Any:
+        """Return the answer of a GET; parameters that are None are left out."""
         return self._send("GET", path, params={key: value for key, value in params.items() if value is not None})[0]
 
     def post(self, path: str, body: Mapping[str, Any] | None = None) -> tuple[Any, str | None]:
@@ -94,6 +95,7 @@ class Client:
         return self._send("POST", path, json=dict(body or {}), headers={"Idempotency-Key": str(uuid.uuid4())})
 
     def delete(self, path: str) -> tuple[Any, str | None]:
+        """Return the answer and its ``Location``."""
         return self._send("DELETE", path, headers={"Idempotency-Key": str(uuid.uuid4())})
 
     def pages(self, path: str, **params: Any) -> Iterator[dict[str, Any]]:

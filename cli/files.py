@@ -49,10 +49,7 @@ def beside(path: Path, text: bytes) -> tuple[dict[str, bytes], list[str]]:
     found: dict[str, bytes] = {}
     notes: list[str] = []
     total = 0
-    if (folder / ".env").is_file():
-        references = {".env", *_references(text)}
-    else:
-        references = set(_references(text))
+    references = {".env", *_references(text)}
     for reference in sorted(references):
         source = Path(os.path.normpath(folder / reference))
         if source == folder or not source.resolve().is_relative_to(folder):
@@ -97,7 +94,7 @@ def _files_below(source: Path) -> Iterator[Path]:
 def _references(text: bytes) -> Iterator[str]:
     """Yield the relative paths that configs, secrets, env files, extends, includes and bind mounts name."""
     try:
-        document = yaml.load(text, Loader=yaml.CSafeLoader)  # noqa: S506 - safe loader; the user's own file
+        document = yaml.load(text, Loader=yaml.CSafeLoader)
     except yaml.YAMLError:
         return  # the validation says where the mistake is
     if not isinstance(document, dict):

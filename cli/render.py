@@ -27,6 +27,7 @@ MARKS = {"create": "+", "update": "~", "replace": "±", "delete": "-", "keep": "
 
 
 def coloured(word: str) -> str:
+    """Return a word in the colour of its meaning."""
     colour = COLOURS.get(word)
     return f"[{colour}]{escape(word)}[/{colour}]" if colour else escape(word)
 
@@ -50,6 +51,7 @@ def table(columns: list[str], rows: list[list[str]], empty: str) -> None:
 
 
 def print_error(error: CliError) -> None:
+    """Print an error with its findings and what to do, on standard error."""
     err.print(f"[red]error[/red] {escape(error.message)} [dim]({escape(error.code)})[/dim]")
     for finding in error.body.get("findings", ()):
         print_finding(finding)
@@ -60,6 +62,7 @@ def print_error(error: CliError) -> None:
 
 
 def print_finding(finding: dict[str, Any], file: str = "") -> None:
+    """Print one finding with its place."""
     where = f"{finding['line']}:{finding['column'] or 1}" if finding.get("line") else "-"
     place = escape(f"{file}:{where}" if file else where)
     err.print(f"  {place} {coloured(finding['severity'])} {escape(finding['message'])} [dim]{finding['code']}[/dim]")

@@ -1,0 +1,1 @@
+"""Drawings: Compose files with their history."""

@@ -11,10 +11,26 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.blueprints import files as supplied
 from apps.blueprints.models import BlueprintVersion
+from apps.tenancy.catalogue import declare
 from apps.tenancy.faults import Fault, fault
 from engine import compose
 
 MAX_TEXT_BYTES = compose.DEFAULT_LIMITS.max_bytes
+
+declare(
+    "compose.upload_too_large",
+    413,
+    _("The Compose file is too large"),
+    _("At most {limit_kib} KiB are read."),
+    _("Split the file, or move long texts into files beside it."),
+)
+declare(
+    "compose.upload_not_text",
+    422,
+    _("The Compose file is not text"),
+    _("The byte at position {position} is not UTF-8."),
+    _("Save the file as UTF-8 and upload it again."),
+)
 
 
 class DrawingForm(forms.Form):
@@ -79,11 +95,11 @@ def read_drawing(request: HttpRequest, previous: BlueprintVersion | None = None)
 
 def _decode(content: bytes) -> str:
     if len(content) > MAX_TEXT_BYTES:
-        raise fault("compose.too_large", limit_kib=MAX_TEXT_BYTES // 1024)
+        raise fault("compose.upload_too_large", limit_kib=MAX_TEXT_BYTES // 1024)
     try:
         return content.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
-        raise fault("compose.not_text", position=error.start) from None
+        raise fault("compose.upload_not_text", position=error.start) from None
 
 
 def _uploads(request: HttpRequest) -> dict[str, bytes]:
@@ -113,5 +129,10 @@ def environment_text(environment: Mapping[str, str]) -> str:
 
 
 def _quoted(value: str) -> str:
-    plain = value == value.strip() and not any(character in value for character in "\n\"'#$\\ ")
-    return value if plain else "'" + value.replace("'", "'\\''") + "'"
+    if value == value.strip() and not any(character in value for character in "\n\"'#$\\ "):
+        return value
+    if "'" not in value and "\n" not in value:
+        return f"'{value}'"
+    for character, escaped in (("\\", "\\\\"), ('"', '\\"'), ("$", "\\$"), ("\n", "\\n")):
+        value = value.replace(character, escaped)
+    return f'"{value}"'

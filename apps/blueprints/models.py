@@ -51,6 +51,9 @@ class BlueprintVersion(models.Model):
         ordering = ["blueprint", "-number"]
         constraints = [models.UniqueConstraint(fields=["blueprint", "number"], name="blueprint_version_unique")]
 
+    def __str__(self) -> str:
+        return f"{self.blueprint.name} v{self.number}"
+
 
 class SuppliedFile(models.Model):
     """A file that came beside the Compose file (secrets, configs, env files, bind sources); sealed at rest."""
@@ -62,3 +65,6 @@ class SuppliedFile(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["version", "path"], name="supplied_file_unique")]
+
+    def __str__(self) -> str:
+        return self.path

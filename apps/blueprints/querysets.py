@@ -11,8 +11,12 @@ if TYPE_CHECKING:
 
 
 class BlueprintQuerySet(ProjectScopedQuerySet["Blueprint"]):
+    """Show blueprints to those who have a role in their project."""
+
     project_path = "project"
 
 
 class BlueprintVersionQuerySet(ProjectScopedQuerySet["BlueprintVersion"]):
+    """Show versions to those who have a role in their blueprint's project."""
+
     project_path = "blueprint__project"

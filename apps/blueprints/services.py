@@ -163,6 +163,7 @@ def invalid_fault(errors: Sequence[Finding]) -> Exception:
 
 
 def findings_json(findings: Sequence[Finding]) -> list[dict[str, Any]]:
+    """Return findings as plain data."""
     return [finding.to_json() for finding in findings]
 
 

@@ -1,0 +1,1 @@
+"""Plans, and the deployments that come from them."""

@@ -68,6 +68,9 @@ class Plan(models.Model):
         ordering = ["-created_at", "id"]
         indexes = [models.Index(fields=["project", "-created_at", "id"], name="plan_page_idx")]
 
+    def __str__(self) -> str:
+        return f"{self.purpose} {self.deployment_name}"
+
 
 class Resource(models.Model):
     """One thing of a deployment on its cloud; ``spec`` is what was last applied (the planner's third side)."""
@@ -87,6 +90,9 @@ class Resource(models.Model):
         ordering = ["deployment", "key"]
         constraints = [models.UniqueConstraint(fields=["deployment", "key"], name="resource_key_unique")]
 
+    def __str__(self) -> str:
+        return self.key
+
 
 class FetchGrant(models.Model):
     """A machine's right to fetch its secrets once: token digest, machine's BIOS UUID, expiry, use."""
@@ -101,3 +107,6 @@ class FetchGrant(models.Model):
     used_at = models.DateTimeField(null=True, blank=True)
     used_from = models.GenericIPAddressField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"fetch of {self.machine_key}"

@@ -11,7 +11,7 @@ from django.utils.text import slugify
 from apps.audit.services import record
 from apps.blueprints.models import BlueprintVersion
 from apps.blueprints.services import check_name, invalid_fault, load_project, project_name
-from apps.clouds import services as clouds
+from apps.clouds import reading
 from apps.clouds.connections import connect
 from apps.clouds.models import Cloud
 from apps.deployments.models import Deployment, Plan
@@ -62,7 +62,7 @@ def make_plan(
         drawing = load_project(version, name=deployment_name)
     except ComposeError as error:
         raise invalid_fault(error.findings) from None
-    target = clouds.target(cloud)
+    target = reading.target(cloud)
     prior = prior_of(deployment)
     policy = {**project.policy}
     desired = realise(drawing, target, owner, policy, given, prior=placement_of(prior))
@@ -103,6 +103,7 @@ def is_stale(plan: Plan) -> bool:
 
 
 def owner_of(project: Project, deployment_id: uuid.UUID, name: str) -> Owner:
+    """Return whom the things of a deployment belong to, as their markers say it."""
     organization = project.organization
     return Owner(
         organization_id=str(organization.id),
@@ -145,10 +146,12 @@ def cloud_fault(cloud: Cloud, error: ConnectorError) -> Fault:
 
 
 def name_taken(project: Project, name: str) -> bool:
+    """Tell whether a deployment that is not destroyed bears the name."""
     return Deployment.objects.filter(project=project, name=name).exclude(state="destroyed").exists()
 
 
 def name_fault(project: Project, name: str) -> Fault:
+    """Return the fault for a name that is taken."""
     return fault("deployment.name_taken", project=project.slug, name=name)
 
 

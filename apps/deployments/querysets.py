@@ -11,8 +11,12 @@ if TYPE_CHECKING:
 
 
 class DeploymentQuerySet(ProjectScopedQuerySet["Deployment"]):
+    """Show deployments to those who have a role in their project."""
+
     project_path = "project"
 
 
 class PlanQuerySet(ProjectScopedQuerySet["Plan"]):
+    """Show plans to those who have a role in their project."""
+
     project_path = "project"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.utils import timezone
 
+from apps.clouds.models import Cloud
 from apps.deployments import grants
 from apps.deployments.models import Deployment, Plan, Resource
 from apps.operations.models import Operation
@@ -86,3 +87,8 @@ def on_finished(operation: Operation) -> None:
 def on_resumed(operation: Operation) -> None:
     """Show that a retry or a rollback is under way."""
     Deployment.objects.filter(pk=operation.subject_id).update(state=UNDER_WAY[operation.kind])
+
+
+def deployments_on(cloud: Cloud) -> list[str]:
+    """Return the names of what still lives on a cloud."""
+    return list(Deployment.objects.filter(cloud=cloud).exclude(state="destroyed").values_list("name", flat=True))

@@ -32,11 +32,13 @@ class FilesField(serializers.Field):  # type: ignore[type-arg]
     default_error_messages = {"invalid": "Give a map from relative path to content."}
 
     def to_internal_value(self, data: Any) -> dict[str, bytes]:
+        """Read text as UTF-8 and {"base64": …} as what it encodes; fault `blueprint.file_content`."""
         if not isinstance(data, dict):
             self.fail("invalid")
         return {str(path): _content(str(path), content) for path, content in data.items()}
 
     def to_representation(self, value: Any) -> Any:
+        """Show nothing: contents are write-only."""
         return None
 
 
@@ -76,21 +78,29 @@ class DrawingSerializer(serializers.Serializer[Any]):
 
 
 class VersionInSerializer(DrawingSerializer):
+    """Hold what a new version is made of."""
+
     message = serializers.CharField(required=False, allow_blank=True, max_length=300)
 
 
 class BlueprintInSerializer(VersionInSerializer):
+    """Hold what a new blueprint is made of."""
+
     project = ProjectField(help_text="Id or slug of the project.")
     name = serializers.CharField(max_length=63)
     description = serializers.CharField(required=False, allow_blank=True)
 
 
 class ValidationSerializer(serializers.Serializer[Any]):
+    """Say whether a text is valid, and everything that was found."""
+
     valid = serializers.BooleanField()
     findings = FindingSerializer(many=True)
 
 
 class VersionSerializer(serializers.ModelSerializer[BlueprintVersion]):
+    """Show one version with its text and the paths of its files."""
+
     compose = serializers.CharField(source="text")
     files = serializers.SerializerMethodField(help_text="Paths of the supplied files; contents are write-only.")
     created_by = serializers.CharField(source="created_by.username", default=None)
@@ -100,10 +110,13 @@ class VersionSerializer(serializers.ModelSerializer[BlueprintVersion]):
         fields = ("id", "number", "message", "compose", "environment", "files", "digest", "created_by", "created_at")
 
     def get_files(self, version: BlueprintVersion) -> list[str]:
+        """Return the paths of the supplied files."""
         return [file.path for file in version.files.all()]
 
 
 class BlueprintSerializer(serializers.ModelSerializer[Blueprint]):
+    """Show a blueprint as a list does."""
+
     project = ProjectField()
     created_by = serializers.CharField(source="created_by.username", default=None)
     version = serializers.SerializerMethodField(help_text="Number of the latest version.")
@@ -113,14 +126,16 @@ class BlueprintSerializer(serializers.ModelSerializer[Blueprint]):
         fields = ("id", "project", "name", "description", "version", "created_by", "created_at", "updated_at")
 
     def get_version(self, blueprint: Blueprint) -> int | None:
+        """Return the latest version's number, from the list's annotation where there is one."""
         annotated: int | None = getattr(blueprint, "latest", None)
         if annotated is not None:
             return annotated
-        last = blueprint.versions.order_by("-number").values_list("number", flat=True).first()
-        return last
+        return blueprint.versions.order_by("-number").values_list("number", flat=True).first()
 
 
 class BlueprintDetailSerializer(BlueprintSerializer):
+    """Show a blueprint with its latest version and what the loader remarks on it."""
+
     latest_version = serializers.SerializerMethodField()
     findings = serializers.SerializerMethodField(help_text="Warnings and remarks on the latest version.")
 
@@ -129,11 +144,13 @@ class BlueprintDetailSerializer(BlueprintSerializer):
 
     @extend_schema_field(VersionSerializer)
     def get_latest_version(self, blueprint: Blueprint) -> Any:
+        """Return the latest version, or None."""
         last = blueprint.versions.order_by("-number").first()
         return VersionSerializer(last).data if last else None
 
     @extend_schema_field(FindingSerializer(many=True))
     def get_findings(self, blueprint: Blueprint) -> Any:
+        """Return warnings and remarks on the latest version."""
         from apps.blueprints import files, services
 
         last = blueprint.versions.order_by("-number").first()

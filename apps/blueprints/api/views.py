@@ -49,6 +49,7 @@ class BlueprintViewSet(ScopedViewSet):
     }
 
     def get_queryset(self) -> Any:
+        """Return the visible blueprints that the filters leave."""
         rows = super().get_queryset().select_related("project__organization", "created_by")
         rows = rows.annotate(latest=Max("versions__number"))
         if project := self.request.query_params.get("project"):

@@ -9,7 +9,7 @@ from rest_framework import serializers
 
 from apps.blueprints.api.serializers import FindingSerializer
 from apps.blueprints.models import Blueprint, BlueprintVersion
-from apps.clouds.services import find_cloud
+from apps.clouds.reading import find_cloud
 from apps.deployments.models import Deployment, Plan, Resource
 from apps.tenancy.access import Principal
 from apps.tenancy.api.fields import ProjectField, ReferenceField
@@ -64,6 +64,8 @@ class ImagesField(serializers.DictField):
 
 
 class PlanInSerializer(serializers.Serializer[Any]):
+    """Hold what is to be planned."""
+
     blueprint = ReferenceField(find_blueprint, required=False, help_text="Id or name; its latest version is planned.")
     version = ReferenceField(find_version, name="id", required=False, help_text="Id of a certain version.")
     cloud = ReferenceField(find_cloud, required=False, help_text="Id or name; may be left out with a deployment.")
@@ -73,11 +75,15 @@ class PlanInSerializer(serializers.Serializer[Any]):
 
 
 class DeploymentInSerializer(PlanInSerializer):
+    """Hold a plan to start, or what is to be planned and started in one."""
+
     plan = ReferenceField(find_plan, name="id", required=False)
     accept_data_loss = serializers.BooleanField(required=False, default=False)
 
 
 class LinkSerializer(serializers.Serializer[Any]):
+    """Point at something by id and name."""
+
     id = serializers.UUIDField()
     name = serializers.CharField()
 
@@ -106,6 +112,8 @@ class PlanSerializer(serializers.Serializer[Plan]):
 
 
 class ChangeSerializer(serializers.Serializer[Any]):
+    """Show what happens to one resource."""
+
     resource = serializers.CharField()
     kind = serializers.CharField()
     name = serializers.CharField()
@@ -117,6 +125,8 @@ class ChangeSerializer(serializers.Serializer[Any]):
 
 
 class LedgerSerializer(serializers.Serializer[Any]):
+    """Show how one Compose key fares on the target."""
+
     path = serializers.ListField(child=serializers.JSONField())
     verdict = serializers.ChoiceField(["honoured", "approximated", "dropped"])
     reason = serializers.CharField()
@@ -125,6 +135,8 @@ class LedgerSerializer(serializers.Serializer[Any]):
 
 
 class PlanDetailSerializer(PlanSerializer):
+    """Show a plan whole."""
+
     changes = ChangeSerializer(many=True)
     actions = serializers.ListField(child=serializers.DictField())
     ledger = LedgerSerializer(many=True)
@@ -163,6 +175,8 @@ def plan_json(plan: Plan, *, detail: bool) -> dict[str, Any]:
 
 
 class ResourceSerializer(serializers.ModelSerializer[Resource]):
+    """Show one thing that exists on the cloud."""
+
     addresses = serializers.SerializerMethodField()
     workloads = serializers.SerializerMethodField()
 
@@ -171,14 +185,18 @@ class ResourceSerializer(serializers.ModelSerializer[Resource]):
         fields = ("key", "kind", "name", "external_id", "state", "addresses", "workloads", "facts", "updated_at")
 
     def get_addresses(self, resource: Resource) -> list[str]:
+        """Return the addresses that the guest reported."""
         return list(resource.facts.get("addresses", ()))
 
     @extend_schema_field(serializers.ListField(child=serializers.DictField()))
     def get_workloads(self, resource: Resource) -> list[Any]:
+        """Return the containers on a machine."""
         return list(resource.spec.get("workloads", ()))
 
 
 class DeploymentSerializer(serializers.Serializer[Deployment]):
+    """Show a deployment as a list does."""
+
     id = serializers.UUIDField()
     project = ProjectField()
     name = serializers.CharField()
@@ -191,6 +209,8 @@ class DeploymentSerializer(serializers.Serializer[Deployment]):
 
 
 class DeploymentDetailSerializer(DeploymentSerializer):
+    """Show a deployment with what exists of it."""
+
     images = ImagesField()
     resources = ResourceSerializer(many=True)
     operation = serializers.UUIDField(allow_null=True, help_text="The latest operation on it.")

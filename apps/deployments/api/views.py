@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
 from apps.blueprints.models import BlueprintVersion
-from apps.clouds.services import find_cloud
+from apps.clouds.reading import find_cloud
 from apps.deployments import services
 from apps.deployments.api.serializers import (
     LIST_COLUMNS,
@@ -75,6 +75,7 @@ class PlanViewSet(ScopedViewSet):
     roles = {"list": Role.VIEWER, "retrieve": Role.VIEWER, "create": Role.ARCHITECT}
 
     def get_queryset(self) -> Any:
+        """Return the visible plans that the filters leave."""
         rows = super().get_queryset().select_related("project", "cloud", "version__blueprint")
         rows = rows.annotate(exists=Exists(Deployment.objects.filter(pk=OuterRef("deployment_id"))))
         if project := self.request.query_params.get("project"):
@@ -121,6 +122,7 @@ class DeploymentViewSet(ScopedViewSet):
     }
 
     def get_queryset(self) -> Any:
+        """Return the visible deployments that the filters leave; a list leaves out destroyed ones unless asked."""
         rows = super().get_queryset()
         parameters = self.request.query_params
         if project := parameters.get("project"):
