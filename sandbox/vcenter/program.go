@@ -19,6 +19,7 @@ import (
 
 func main() {
 	log.SetFlags(log.Ltime | log.Lmicroseconds)
+	log.SetOutput(vcenter.QuietLog(os.Stderr))
 	settings, err := vcenter.ParseSettings(os.Args[1:], os.Getenv)
 	if err == flag.ErrHelp {
 		os.Exit(0)

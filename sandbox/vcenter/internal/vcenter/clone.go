@@ -101,7 +101,7 @@ func copyDevices(devices []types.BaseVirtualDevice) []types.BaseVirtualDeviceCon
 		case *types.VirtualDisk:
 			change.FileOperation = types.VirtualDeviceConfigSpecFileOperationCreate
 			if backing, ok := d.Backing.(*types.VirtualDiskFlatVer2BackingInfo); ok {
-				backing.FileName, backing.Uuid, backing.Parent, backing.Datastore = "", "", nil, nil
+				backing.FileName, backing.Uuid, backing.Parent, backing.Datastore = "", newDiskUUID(), nil, nil
 			}
 		case types.BaseVirtualEthernetCard:
 			d.GetVirtualEthernetCard().MacAddress = ""
@@ -136,6 +136,9 @@ func (vc *VCenter) completeClone(j *job, source *simulator.VirtualMachine, ref t
 		}
 		return nil, nil
 	})
+	if fault == nil {
+		vc.showEffects(j.ctx)
+	}
 	return fault
 }
 

@@ -2,6 +2,7 @@ package vcenter
 
 import (
 	"os"
+	"path/filepath"
 
 	"github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25/types"
@@ -17,6 +18,10 @@ type diskFile struct {
 
 func (d diskFile) capacity() int64 { return d.content.Capacity() }
 
+// uuid is the disk's identity, which it keeps when it is detached and attached elsewhere. Like ESXi, we keep it in
+// the descriptor's disk data base; the library derives one from the path.
+func (d diskFile) uuid() string { return d.content.DDB["uuid"] }
+
 // openDisk resolves a datastore path such as "[nvme-a] web/web.vmdk".
 func (vc *VCenter) openDisk(ctx *simulator.Context, name string) (diskFile, types.BaseMethodFault) {
 	dc := vc.datacenter().Self
@@ -27,8 +32,7 @@ func (vc *VCenter) openDisk(ctx *simulator.Context, name string) (diskFile, type
 	return diskFile{descriptor: path, flat: simulator.VirtualDiskBackingFileName(path), content: content}, nil
 }
 
-// materialise makes a disk's flat file as long as its capacity (sparse, never shorter than it was) and writes
-// the capacity into its descriptor: the library leaves the file empty and, after a growth, the descriptor old.
+// materialise makes a machine's disk real: see write.
 func (vc *VCenter) materialise(ctx *simulator.Context, disk *types.VirtualDisk) types.BaseMethodFault {
 	name := backingFile(disk)
 	if name == "" {
@@ -38,12 +42,27 @@ func (vc *VCenter) materialise(ctx *simulator.Context, disk *types.VirtualDisk) 
 	if fault != nil {
 		return fault
 	}
-	return vc.grow(ctx, file, capacityOf(disk))
+	id := ""
+	if backing, ok := disk.Backing.(*types.VirtualDiskFlatVer2BackingInfo); ok {
+		id = backing.Uuid
+	}
+	return vc.write(ctx, file, capacityOf(disk), id)
 }
 
-func (vc *VCenter) grow(ctx *simulator.Context, file diskFile, capacity int64) types.BaseMethodFault {
-	if file.capacity() < capacity {
+// write makes a disk's flat file as long as its capacity (sparse, never shorter than it was) and keeps capacity and
+// UUID in the descriptor: the library leaves the file empty and, after a growth, the descriptor old.
+func (vc *VCenter) write(ctx *simulator.Context, file diskFile, capacity int64, id string) types.BaseMethodFault {
+	stale := file.capacity() < capacity
+	if stale {
 		file.content.Extent[0].Size = capacity / vmdk.SectorSize
+	}
+	if id != "" && file.uuid() != id {
+		file.content.DDB["uuid"], stale = id, true
+	}
+	if extent := filepath.Base(file.flat); file.content.Extent[0].Info != extent {
+		file.content.Extent[0].Info, stale = extent, true
+	}
+	if stale {
 		if fault := vc.registry.FileManager().SaveDiskDescriptor(ctx, file.content, file.descriptor); fault != nil {
 			return fault
 		}
@@ -104,4 +123,18 @@ func (vc *VCenter) copyDisks(j *job, source, clone *simulator.VirtualMachine) ty
 		}
 	}
 	return nil
+}
+
+// readDisk opens a disk by its local path.
+func readDisk(descriptor string) (diskFile, error) {
+	f, err := os.Open(descriptor)
+	if err != nil {
+		return diskFile{}, err
+	}
+	defer f.Close()
+	content, err := vmdk.ParseDescriptor(f)
+	if err != nil {
+		return diskFile{}, err
+	}
+	return diskFile{descriptor: descriptor, flat: simulator.VirtualDiskBackingFileName(descriptor), content: content}, nil
 }

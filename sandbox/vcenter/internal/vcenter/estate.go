@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/vmware/govmomi/simulator"
-	"github.com/vmware/govmomi/vim25/mo"
+	"github.com/vmware/govmomi/simulator/vpx"
 	"github.com/vmware/govmomi/vim25/soap"
 	"github.com/vmware/govmomi/vim25/types"
 )
@@ -49,7 +49,7 @@ func (b *builder) must(body soap.HasFault) types.ManagedObjectReference {
 func (vc *VCenter) raiseEstate() error {
 	plan := vc.settings.Flavour
 	b := &builder{vc: vc, ctx: vc.context()}
-	root := vc.registry.Get(vc.service.Context.Map.Get(vpxRoot).Reference()).(*simulator.Folder)
+	root := vc.registry.Get(vpx.RootFolder.Self).(*simulator.Folder)
 	dc := b.must(root.CreateDatacenter(b.ctx, &types.CreateDatacenter{This: root.Self, Name: plan.Datacenter}))
 	if b.err != nil {
 		return b.err
@@ -62,13 +62,21 @@ func (vc *VCenter) raiseEstate() error {
 	for _, ds := range plan.Datastores {
 		b.raiseDatastore(ds)
 	}
+	b.skipFirstKey()
 	if b.err == nil {
-		b.reserveNumbers()
+		b.err = vc.continueNumbers(firstOwnNumber)
 	}
 	return b.err
 }
 
-var vpxRoot = types.ManagedObjectReference{Type: "Folder", Value: "group-d1"}
+// skipFirstKey uses up the key 0 of custom attributes, which a real vCenter never gives.
+func (b *builder) skipFirstKey() {
+	manager := b.vc.registry.CustomFieldsManager()
+	if b.err == nil && len(manager.Field) == 0 {
+		b.must(manager.AddCustomFieldDef(b.ctx, &types.AddCustomFieldDef{This: manager.Self, Name: "first"}))
+		b.must(manager.RemoveCustomFieldDef(b.ctx, &types.RemoveCustomFieldDef{This: manager.Self, Key: 0}))
+	}
+}
 
 func (b *builder) raiseSwitch(plan Flavour) *simulator.DistributedVirtualSwitch {
 	folder := b.vc.registry.Get(b.dc.NetworkFolder).(*simulator.Folder)
@@ -232,14 +240,6 @@ func (b *builder) cluster(name string) *simulator.ClusterComputeResource {
 		b.err = fmt.Errorf("flavour names cluster %q, which it does not have", name)
 	}
 	return cluster
-}
-
-// reserveNumbers moves the counter of references on, by way of a task that exists for a moment.
-func (b *builder) reserveNumbers() {
-	ref := types.ManagedObjectReference{Type: "EnvironmentBrowser", Value: fmt.Sprintf("envbrowser-%d", firstOwnNumber)}
-	b.vc.registry.Put(&mo.EnvironmentBrowser{Self: ref})
-	b.err = b.vc.registry.AlignCounter()
-	b.vc.registry.Remove(b.ctx, ref)
 }
 
 func (vc *VCenter) datacenter() *simulator.Datacenter {

@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"crypto/rand"
 	"fmt"
+	"os"
+	"path"
+	"path/filepath"
 	"strings"
 
+	"github.com/google/uuid"
 	"github.com/vmware/govmomi/object"
 	"github.com/vmware/govmomi/simulator"
-	"github.com/vmware/govmomi/vim25/mo"
 	"github.com/vmware/govmomi/vim25/types"
 )
 
@@ -59,9 +62,14 @@ func capacityOf(disk *types.VirtualDisk) int64 {
 
 // homeDatastore is where a machine's configuration file lies.
 func (vc *VCenter) homeDatastore(vm *simulator.VirtualMachine) *simulator.Datastore {
-	var path object.DatastorePath
-	path.FromString(vm.Config.Files.VmPathName)
-	return vc.datastoreNamed(path.Datastore)
+	return vc.datastoreOf(vm.Config.Files.VmPathName)
+}
+
+// datastoreOf is the datastore of a path such as "[nvme-a] web/web.vmx".
+func (vc *VCenter) datastoreOf(name string) *simulator.Datastore {
+	var p object.DatastorePath
+	p.FromString(name)
+	return vc.datastoreNamed(p.Datastore)
 }
 
 // nameTaken refuses a name that the folder has, with --strict; a real vCenter always does.
@@ -73,6 +81,169 @@ func (vc *VCenter) nameTaken(folder *simulator.Folder, name string) types.BaseMe
 		return &types.DuplicateName{Name: name, Object: taken.Reference()}
 	}
 	return nil
+}
+
+// createMachine follows Folder.CreateVM_Task. The library's own picks any host, may shuffle the cluster's list of hosts
+// while it does, derives UUIDs from the path, and does not look at the space.
+func createMachine(j *job, m *simulator.Method) (types.AnyType, types.BaseMethodFault) {
+	vc, req := j.vc, m.Body.(*types.CreateVM_Task)
+	folder, ok := vc.registry.Get(req.This).(*simulator.Folder)
+	if !ok {
+		return nil, &types.ManagedObjectNotFound{Obj: req.This}
+	}
+	spec := &req.Config
+	if spec.Files == nil || vc.datastoreOf(spec.Files.VmPathName) == nil {
+		return nil, &types.InvalidVmConfig{Property: "configSpec.files.vmPathName"}
+	}
+	home := vc.datastoreOf(spec.Files.VmPathName)
+	place, fault := vc.place(req.Pool, req.Host, home)
+	if fault != nil {
+		return nil, fault
+	}
+	needs, fault := vc.completeDevices(j.ctx, home, nil, spec.DeviceChange)
+	if fault != nil {
+		return nil, fault
+	}
+	release, fault := vc.promiseAll(needs)
+	if fault != nil {
+		return nil, fault
+	}
+	defer release()
+	if spec.Uuid == "" {
+		spec.Uuid = uuid.NewString()
+	}
+	if spec.InstanceUuid == "" {
+		spec.InstanceUuid = uuid.NewString()
+	}
+	if home.Summary.Type == "vsan" { // its folders are objects with a UUID, which the server names
+		spec.Files.VmPathName = "[" + home.Name + "] " + spec.Name
+	}
+	req.Host = &place.host.Self
+	result, fault := j.commit(func() (types.AnyType, types.BaseMethodFault) {
+		if fault := vc.nameTaken(folder, spec.Name); fault != nil {
+			return nil, fault
+		}
+		vc.assignMACs(spec.DeviceChange)
+		return vc.invoke(j.ctx, m)
+	})
+	if fault != nil {
+		return nil, fault
+	}
+	ref := result.(types.ManagedObjectReference)
+	if fault := vc.settle(j.ctx, vc.registry.Get(ref).(*simulator.VirtualMachine)); fault != nil {
+		vc.discard(j.ctx, ref)
+		return nil, fault
+	}
+	return ref, nil
+}
+
+// renameEntity follows ManagedEntity.Rename_Task: lax about machines, strict with --strict, as creation is.
+func renameEntity(j *job, m *simulator.Method) (types.AnyType, types.BaseMethodFault) {
+	vm, ok := j.vc.registry.Get(m.This).(*simulator.VirtualMachine)
+	if !ok {
+		return passOn(j, m)
+	}
+	name := m.Body.(*types.Rename_Task).NewName
+	return j.commit(func() (types.AnyType, types.BaseMethodFault) {
+		if folder, ok := j.vc.registry.Get(*vm.Parent).(*simulator.Folder); ok && name != vm.Name {
+			if fault := j.vc.nameTaken(folder, name); fault != nil {
+				return nil, fault
+			}
+		}
+		j.ctx.WithLock(vm, func() {
+			j.ctx.Update(vm, []types.PropertyChange{{Name: "name", Val: name}, {Name: "config.name", Val: name},
+				{Name: "summary.config.name", Val: name}})
+		})
+		return nil, nil
+	})
+}
+
+// destroyMachine follows VirtualMachine.Destroy_Task: it deletes the machine's own files, the disks attached to it
+// among them, and nothing else that lies in its folder. The library deletes the whole folder, some time later.
+func destroyMachine(j *job, m *simulator.Method) (types.AnyType, types.BaseMethodFault) {
+	vm, ok := j.vc.registry.Get(m.This).(*simulator.VirtualMachine)
+	if !ok {
+		return nil, &types.ManagedObjectNotFound{Obj: m.This}
+	}
+	_, fault := j.commit(func() (types.AnyType, types.BaseMethodFault) { return nil, j.vc.destroy(j.ctx, vm) })
+	if fault == nil {
+		j.vc.showEffects(j.ctx)
+	}
+	return nil, fault
+}
+
+// destroy removes a machine with its files; the caller holds vc.writer.
+func (vc *VCenter) destroy(ctx *simulator.Context, vm *simulator.VirtualMachine) types.BaseMethodFault {
+	config := vc.configOf(ctx, vm)
+	elsewhere := vc.filesOfOthers(vm)
+	folder := vc.folderOf(config.Files.VmPathName)
+	var files []string
+	for _, disk := range disksOf(config.Hardware.Device) {
+		name := backingFile(disk)
+		if elsewhere[name] {
+			continue
+		}
+		if file, fault := vc.openDisk(ctx, name); fault == nil {
+			files = append(files, file.flat, file.descriptor)
+		}
+	}
+	container := option(config.ExtraConfig, simulator.ContainerBackingOptionKey) != ""
+	if _, fault := vc.invoke(ctx, &simulator.Method{Name: "UnregisterVM", This: vm.Self,
+		Body: &types.UnregisterVM{This: vm.Self}}); fault != nil {
+		return fault
+	}
+	if container { // its container goes with the library's own Destroy, which now finds the machine unregistered
+		_ = vm.DestroyTask(ctx, &types.Destroy_Task{This: vm.Self})
+	}
+	for _, file := range files {
+		_ = os.Remove(file) // a file that is gone already needs no removal
+	}
+	removeOwnFiles(folder)
+	return nil
+}
+
+// filesOfOthers are the disks attached to other machines.
+func (vc *VCenter) filesOfOthers(vm *simulator.VirtualMachine) map[string]bool {
+	files := map[string]bool{}
+	for _, e := range vc.registry.All("VirtualMachine") {
+		other := e.(*simulator.VirtualMachine)
+		if other.Self == vm.Self {
+			continue
+		}
+		for _, disk := range disksOf(other.Config.Hardware.Device) {
+			files[backingFile(disk)] = true
+		}
+	}
+	return files
+}
+
+// folderOf is the local folder behind a machine's configuration file.
+func (vc *VCenter) folderOf(vmx string) string {
+	var p object.DatastorePath
+	p.FromString(vmx)
+	ds := vc.datastoreNamed(p.Datastore)
+	if ds == nil || path.Dir(p.Path) == "." {
+		return ""
+	}
+	return filepath.Join(ds.Summary.Url, path.Dir(p.Path))
+}
+
+// removeOwnFiles deletes a machine's configuration, logs and swap, and the folder when nothing else is in it.
+func removeOwnFiles(folder string) {
+	if folder == "" {
+		return
+	}
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return
+	}
+	for _, entry := range entries {
+		switch filepath.Ext(entry.Name()) {
+		case ".vmx", ".nvram", ".log", ".vswp", ".vmsd", ".vmsn", ".vmem", ".vmss":
+			_ = os.Remove(filepath.Join(folder, entry.Name()))
+		}
+	}
+	_ = os.Remove(folder) // fails, as it should, when something is left
 }
 
 // assignMACs gives new network cards an address of the range that vCenter assigns from. The library derives one from
@@ -123,16 +294,10 @@ func (vc *VCenter) discard(ctx *simulator.Context, ref types.ManagedObjectRefere
 	if vm.Runtime.PowerState != types.VirtualMachinePowerStatePoweredOff {
 		_, _ = vc.invoke(ctx, &simulator.Method{Name: "PowerOffVM_Task", This: ref, Body: &types.PowerOffVM_Task{This: ref}})
 	}
-	_, _ = vc.destroy(ctx, vm)
+	_ = vc.destroy(ctx, vm)
 }
 
-// destroy removes a machine with its files.
-func (vc *VCenter) destroy(ctx *simulator.Context, vm *simulator.VirtualMachine) (types.AnyType, types.BaseMethodFault) {
-	ref := vm.Self
-	return vc.invoke(ctx, &simulator.Method{Name: "Destroy_Task", This: ref, Body: &types.Destroy_Task{This: ref}})
-}
-
-// markTemplate also takes the machine out of its pool, which the library forgets.
+// markTemplate also takes the machine out of its pool, which the library forgets; the caller holds vc.writer.
 func (vc *VCenter) markTemplate(ctx *simulator.Context, vm *simulator.VirtualMachine) {
 	if vm.ResourcePool != nil {
 		if pool, ok := vc.registry.Get(*vm.ResourcePool).(*simulator.ResourcePool); ok {
@@ -146,5 +311,3 @@ func (vc *VCenter) markTemplate(ctx *simulator.Context, vm *simulator.VirtualMac
 		vm.ResourcePool = nil
 	})
 }
-
-var _ mo.Reference

@@ -68,6 +68,10 @@ func (b *builder) machine(folders map[string]*simulator.Folder, plan MachinePlan
 	for _, key := range slices.Sorted(maps.Keys(plan.Guestinfo)) {
 		spec.ExtraConfig = append(spec.ExtraConfig, &types.OptionValue{Key: key, Value: plan.Guestinfo[key]})
 	}
+	if _, fault := b.vc.completeDevices(b.ctx, ds, nil, spec.DeviceChange); fault != nil {
+		b.err = fmt.Errorf("%s: %T", plan.Name, fault)
+		return nil
+	}
 	b.vc.assignMACs(spec.DeviceChange)
 	ref := b.must(folder.CreateVMTask(b.ctx, &types.CreateVM_Task{This: folder.Self, Config: spec, Pool: place.pool, Host: &place.host.Self}))
 	if b.err != nil {

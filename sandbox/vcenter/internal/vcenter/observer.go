@@ -34,6 +34,7 @@ func (o *observer) Reference() types.ManagedObjectReference { return o.self }
 
 // PutObject completes new machines and guards the library's tasks.
 func (o *observer) PutObject(_ *simulator.Context, obj mo.Reference) {
+	o.vc.journal.seen(obj.Reference())
 	switch obj := obj.(type) {
 	case *simulator.VirtualMachine:
 		completeRuntime(&obj.VirtualMachine)

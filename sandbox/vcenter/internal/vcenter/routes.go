@@ -9,8 +9,37 @@ import (
 
 // shims replace the library's work for a task, by type of object and method; README.md has them as a table.
 var shims = map[string]work{
-	"VirtualMachine.CloneVM_Task":    cloneMachine,
-	"VirtualMachine.ReconfigVM_Task": reconfigureMachine,
+	"VirtualMachine.CloneVM_Task":                             cloneMachine,
+	"VirtualMachine.ReconfigVM_Task":                          reconfigureMachine,
+	"VirtualMachine.Destroy_Task":                             destroyMachine,
+	"VirtualMachine.Rename_Task":                              renameEntity,
+	"Folder.CreateVM_Task":                                    createMachine,
+	"Folder.Destroy_Task":                                     destroyFolder,
+	"DistributedVirtualPortgroup.Destroy_Task":                destroyPortgroup,
+	"DistributedVirtualPortgroup.ReconfigureDVPortgroup_Task": reconfigurePortgroup,
+	"DistributedVirtualSwitch.AddDVPortgroup_Task":            addPortgroupsTask,
+	"DistributedVirtualSwitch.CreateDVPortgroup_Task":         createPortgroup,
+	"VmwareDistributedVirtualSwitch.AddDVPortgroup_Task":      addPortgroupsTask,
+	"VmwareDistributedVirtualSwitch.CreateDVPortgroup_Task":   createPortgroup,
+	"VirtualDiskManager.CreateVirtualDisk_Task":               createDisk,
+	"VirtualDiskManager.DeleteVirtualDisk_Task":               deleteDisk,
+	"VirtualDiskManager.ExtendVirtualDisk_Task":               extendDisk,
+	"VirtualDiskManager.CopyVirtualDisk_Task":                 copyDisk,
+	"VirtualDiskManager.MoveVirtualDisk_Task":                 moveDisk,
+	"HostDatastoreBrowser.SearchDatastore_Task":               searchFolder,
+	"HostDatastoreBrowser.SearchDatastoreSubFolders_Task":     searchSubFolders,
+}
+
+// directs are shims for calls that start no task.
+var directs = map[string]func(*VCenter, *simulator.Context, *simulator.Method) soap.HasFault{
+	"Task.CancelTask":                                (*VCenter).answerCancel,
+	"Datastore.RefreshDatastore":                     (*VCenter).answerRefresh,
+	"Datastore.RefreshDatastoreStorageInfo":          (*VCenter).answerRefresh,
+	"VirtualMachine.MarkAsTemplate":                  (*VCenter).answerMarkTemplate,
+	"VirtualMachine.MarkAsVirtualMachine":            (*VCenter).answerMarkMachine,
+	"VirtualDiskManager.QueryVirtualDiskUuid":        (*VCenter).answerDiskUUID,
+	"VirtualDiskManager.SetVirtualDiskUuid":          (*VCenter).answerSetDiskUUID,
+	"PropertyCollector.ContinueRetrievePropertiesEx": (*VCenter).answerNextPage,
 }
 
 // passOn lets the library do the work of a task.
@@ -20,9 +49,10 @@ func passOn(j *job, m *simulator.Method) (types.AnyType, types.BaseMethodFault) 
 
 // route says who answers a call: nil leaves it to the library.
 func (vc *VCenter) route(m *simulator.Method) func(*simulator.Context, *simulator.Method) soap.HasFault {
+	if direct, ok := directs[m.This.Type+"."+m.Name]; ok {
+		return func(ctx *simulator.Context, m *simulator.Method) soap.HasFault { return direct(vc, ctx, m) }
+	}
 	switch {
-	case m.This.Type == "Task" && m.Name == "CancelTask":
-		return vc.answerCancel
 	case isTask(m.Name):
 		return vc.answerTask
 	case changesInventory(m):

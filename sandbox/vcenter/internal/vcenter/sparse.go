@@ -80,3 +80,15 @@ func nextData(f *os.File, offset int64) (start, end int64, err error) {
 	}
 	return offset, info.Size(), nil
 }
+
+// allocated is what a file's data takes, without its holes.
+func allocated(path string) int64 {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0
+	}
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
+		return stat.Blocks * 512
+	}
+	return info.Size()
+}

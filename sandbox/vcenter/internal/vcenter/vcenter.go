@@ -93,11 +93,11 @@ func (vc *VCenter) build() {
 	about.InstanceUuid = vc.uuid
 	vc.service = simulator.New(ctx, instance)
 	vc.registry = ctx.Map
+	vc.journal = newJournal(vc)
 	vc.observer = observe(vc)
 	vc.storage = newStorage(vc)
 	vc.guests = newGuests(vc)
 	vc.jobs = newJobs(vc)
-	vc.journal = newJournal(vc)
 	vc.gate = newGate(vc)
 }
 
