@@ -311,12 +311,14 @@ def _health(health: dict[str, Any] | None) -> str:
 def _load(path: Path, name: str | None, profiles: list[str] | None, env_file: Path | None) -> compose.Project:
     text = files.read_text(path)
     found, _ = files.beside(path, text)
-    dotenv = files.read_text(env_file) if env_file else found.get(".env")
+    if env_file:
+        found[".env"] = files.read_text(env_file)
     # The user's own machine: here, as with the reference, the shell's variables count and win over .env.
-    environment = {**(compose.parse_env_file(dotenv) if dotenv is not None else {}), **os.environ}
-    chosen = name or environment.get("COMPOSE_PROJECT_NAME") or _folder_name(path)
+    environment = dict(os.environ)
+    if name:
+        environment["COMPOSE_PROJECT_NAME"] = name
     try:
-        return compose.load(text, name=chosen, environment=environment, files=found, profiles=profiles or ())
+        return compose.load(text, name=_folder_name(path), environment=environment, files=found, profiles=profiles or ())
     except compose.ComposeError as error:
         findings = [finding.to_json() for finding in error.findings]
         raise CliError(f"{path} has mistakes:", code="compose.invalid", body={"findings": findings}) from None

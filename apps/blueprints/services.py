@@ -192,9 +192,7 @@ def _add_version(
 def _load(
     text: str | bytes, *, name: str, files: Mapping[str, bytes], environment: Mapping[str, str]
 ) -> compose.Project:
-    dotenv = files.get(".env")
-    values = {**(compose.parse_env_file(dotenv) if dotenv is not None else {}), **environment}
-    return compose.load(text, name=project_name(name), files=files, environment=values)
+    return compose.load(text, name=project_name(name), files=files, environment=environment)
 
 
 def _refuse_invalid(text: str, *, name: str, files: Mapping[str, bytes], environment: Mapping[str, str]) -> None:
