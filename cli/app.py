@@ -77,8 +77,7 @@ def config(
         raise typer.BadParameter("must be json or yaml", param_hint="--format")
     project = _load(files.find_compose(file), project_name, profile, env_file)
     if format == "json":
-        text = compose.to_json(project)
-        sys.stdout.write(text if text.endswith("\n") else text + "\n")
+        sys.stdout.write(compose.to_json(project))  # to the byte, so without a line end, as the reference
     else:
         import yaml
 
