@@ -23,7 +23,7 @@ from launcher.simulator_build import SimulatorsError
 from launcher.simulators import Simulators
 from launcher.supervisor import Supervisor, stop_leftovers
 from launcher.terminal import complain, say, step
-from portal.env import Environment, SettingsError, declared, load
+from portal.env import Environment, SettingsError, check_together, declared, load
 
 DATABASE = "escale"
 READY_TIMEOUT_S = 90.0
@@ -110,7 +110,9 @@ class Serving:
             machine_ca=certificates.authority,
         )
         self.child_environ = environment.of_a_child(self.environ, made)
-        load(self.child_environ)  # says at once, and in one place, what the processes would all say in their logs
+        check_together(
+            load(self.child_environ)
+        )  # says at once, and in one place, what the processes would all say in their logs
         self.url = self.child_environ["ESCALE_URL"]
         self.home.write_runtime_env(made)
         self._manage("bringing the database up to date", "migrate", "--no-input")

@@ -1,6 +1,9 @@
 """Register the composition root as a Django app, for its management commands and checks."""
 
 from django.apps import AppConfig
+from django.core.exceptions import ImproperlyConfigured
+
+from portal.env import SettingsError
 
 
 class PortalConfig(AppConfig):
@@ -9,5 +12,11 @@ class PortalConfig(AppConfig):
     name = "portal"
 
     def ready(self) -> None:
-        """Import the Celery app, which registers itself as the current one."""
+        """Import the Celery app, which makes itself the current one, and check the keys before they are needed."""
+        from apps.tenancy.keys import keyring
         from portal import celery  # noqa: F401
+
+        try:
+            keyring()
+        except ImproperlyConfigured as error:
+            raise SettingsError([str(error)]) from None

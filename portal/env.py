@@ -11,11 +11,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 Kind = Literal["text", "secret", "integer", "number", "boolean", "list", "path"]
 Reader = Literal["portal", "launcher", "tests"]
 
 TRUE = {"1", "true", "yes", "on"}
+SHORTEST_SECRET_KEY = 50
 FALSE = {"0", "false", "no", "off", ""}
 
 
@@ -271,6 +273,27 @@ def load(
     if problems:
         raise SettingsError(problems)
     return Environment(values)
+
+
+def check_together(values: Environment) -> None:
+    """Check what no variable can be checked for alone; raises SettingsError naming every problem."""
+    problems: list[str] = []
+    for name in ("ESCALE_URL", "ESCALE_MACHINE_URL"):
+        parts = urlsplit(values[name])
+        if values[name] and (parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/")):
+            problems.append(
+                f"{name} is {values[name]!r} - that is no address of a server - write it as https://escale.example.com."
+            )
+    if not values["ESCALE_SANDBOX"]:
+        if values["ESCALE_DEBUG"]:
+            problems.append("ESCALE_DEBUG is 1 - its pages show settings and code to everybody - unset it.")
+        if values["SECRET_KEY"] and len(values["SECRET_KEY"]) < SHORTEST_SECRET_KEY:
+            problems.append(
+                f"SECRET_KEY has fewer than {SHORTEST_SECRET_KEY} characters - it could be guessed - make one by: "
+                "python -c 'import secrets; print(secrets.token_urlsafe(50))'."
+            )
+    if problems:
+        raise SettingsError(problems)
 
 
 def _text_of(variable: Variable, environ: Mapping[str, str], problems: list[str]) -> str | None:

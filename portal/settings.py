@@ -5,11 +5,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from portal.database import database_from_url
-from portal.env import figure, load
+from portal.env import check_together, figure, load
 from portal.logs import configure
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 ENV = load(os.environ)
+check_together(ENV)
 
 SANDBOX = ENV["ESCALE_SANDBOX"]
 DEBUG = ENV["ESCALE_DEBUG"]
