@@ -1,4 +1,7 @@
-"""The journal: operations, their steps, claims, events and the outbox. States are in ``states``."""
+"""The journal: operations, their steps, claims, events and the outbox. States are in ``states``.
+
+Rows change by the UPDATEs of ``transitions`` alone; nobody saves an Operation or a Step.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from apps.operations.querysets import OperationQuerySet
 from apps.tenancy.models import Organization, Project
 
 
@@ -28,17 +32,25 @@ class Operation(models.Model):
     subject_id = models.UUIDField(null=True, blank=True)
     cloud_id = models.UUIDField(null=True, blank=True)
     data = models.JSONField(default=dict)  # for the kind's callbacks; no secrets
+    holds = models.JSONField(default=list)  # what it claims while it is live: [{"target", "exclusive"}]
     error = models.JSONField(null=True, blank=True)  # root cause: {code, message, step, hint}
     last_seq = models.BigIntegerField(default=0)
     steps_total = models.PositiveIntegerField(default=0)
-    steps_done = models.PositiveIntegerField(default=0)
+    steps_done = models.PositiveIntegerField(default=0)  # steps of the plan that have succeeded
+    undo_total = models.PositiveIntegerField(default=0)  # compensations, once there is a rollback
+    undo_done = models.PositiveIntegerField(default=0)
+    concurrency = models.PositiveSmallIntegerField(null=True, blank=True)  # open tasks on a cloud; null: the setting
     cancel_mode = models.CharField(max_length=12, blank=True)  # "" | "stop" | "revert"
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     actor = models.CharField(max_length=160, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
-    due_at = models.DateTimeField(null=True, blank=True, db_index=True)  # when the sweeper should poke next
+    # When somebody should look at it next: in the past means "now, and nobody does", null that it has ended.
+    due_at = models.DateTimeField(null=True, blank=True, db_index=True)
+    poked_at = models.DateTimeField(null=True, blank=True)
+
+    objects = OperationQuerySet.as_manager()
 
     class Meta:
         ordering = ["-created_at", "id"]
@@ -53,13 +65,24 @@ class Operation(models.Model):
             ),
         ]
 
+    def __str__(self) -> str:
+        return self.title
+
 
 class Step(models.Model):
-    """One call to a handler. Claimed by fence and lease; its intent commits before the call, its handle right after."""
+    """One call to a handler. Claimed by fence and lease; its intent commits before the call, its handle right after.
+
+    A compensation is a step too: ``undoes`` names the step that it takes back, whose state follows it
+    (reverting, reverted, revert_failed).
+    """
 
     id = models.BigAutoField(primary_key=True)
-    operation = models.ForeignKey(Operation, on_delete=models.CASCADE, related_name="steps")
+    operation = models.ForeignKey(Operation, on_delete=models.CASCADE, related_name="steps", db_index=False)
+    undoes = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.CASCADE, related_name="undone_by", db_index=False
+    )
     position = models.PositiveIntegerField()  # order of the plan, for people
+    rank = models.PositiveIntegerField(default=0)  # longest way to the end of the plan, in milliseconds: first served
     key = models.CharField(max_length=200)
     title = models.CharField(max_length=300)
     group = models.CharField(max_length=200, blank=True)  # the resource it belongs to
@@ -74,6 +97,8 @@ class Step(models.Model):
     serial = models.CharField(max_length=80, blank=True)
     attempt = models.PositiveIntegerField(default=0)
     max_attempts = models.PositiveIntegerField(default=5)
+    takeovers = models.PositiveSmallIntegerField(default=0)  # workers that were lost while they held it
+    trouble_since = models.DateTimeField(null=True, blank=True)  # since when its task cannot be polled
     fence = models.BigIntegerField(default=0)
     worker = models.CharField(max_length=120, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
@@ -94,20 +119,27 @@ class Step(models.Model):
             # What must not run side by side on one cloud is kept apart by the database, not by good behaviour.
             models.UniqueConstraint(
                 fields=["cloud_id", "serial"],
-                condition=Q(state__in=["running", "waiting", "reverting"]) & ~Q(serial=""),
+                condition=Q(state__in=["running", "waiting"]) & ~Q(serial=""),
                 name="step_serial_unique",
             ),
         ]
         indexes = [
-            models.Index(fields=["operation", "state", "due_at"], name="step_due_idx"),
-            models.Index(fields=["lease_until"], name="step_lease_idx", condition=Q(lease_until__isnull=False)),
+            models.Index(fields=["operation", "state", "-rank", "position"], name="step_next_idx"),
+            models.Index(
+                fields=["cloud_id"],
+                name="step_in_flight_idx",
+                condition=Q(state__in=["running", "waiting"], cloud_id__isnull=False),
+            ),
         ]
+
+    def __str__(self) -> str:
+        return self.title
 
 
 class Claim(models.Model):
     """A hold of a live operation on something ("deployment:<id>"); exclusive ones exclude all others."""
 
-    operation = models.ForeignKey(Operation, on_delete=models.CASCADE, related_name="claims")
+    operation = models.ForeignKey(Operation, on_delete=models.CASCADE, related_name="claims", db_index=False)
     target = models.CharField(max_length=120)
     exclusive = models.BooleanField(default=True)
 
@@ -117,12 +149,15 @@ class Claim(models.Model):
             models.UniqueConstraint(fields=["target"], condition=Q(exclusive=True), name="claim_exclusive_unique"),
         ]
 
+    def __str__(self) -> str:
+        return self.target
+
 
 class Event(models.Model):
     """What happened, in order; ``seq`` has no gaps within an operation and is the cursor and the SSE id."""
 
     id = models.BigAutoField(primary_key=True)
-    operation = models.ForeignKey(Operation, on_delete=models.CASCADE, related_name="events")
+    operation = models.ForeignKey(Operation, on_delete=models.CASCADE, related_name="events", db_index=False)
     seq = models.BigIntegerField()
     at = models.DateTimeField()
     type = models.CharField(max_length=40)  # "operation.state", "step.state", "step.progress", "step.log"
@@ -133,6 +168,9 @@ class Event(models.Model):
         ordering = ["operation", "seq"]
         constraints = [models.UniqueConstraint(fields=["operation", "seq"], name="event_seq_unique")]
 
+    def __str__(self) -> str:
+        return f"{self.seq} {self.type}"
+
 
 class Outbox(models.Model):
     """A poke that commits with the state it speaks of; the relay sends it and deletes it."""
@@ -141,9 +179,15 @@ class Outbox(models.Model):
     operation_id = models.UUIDField()
     created_at = models.DateTimeField(auto_now_add=True)
 
+    def __str__(self) -> str:
+        return str(self.operation_id)
+
 
 class WorkerBeat(models.Model):
     """When a worker last proved that it consumes; readiness and the watchdog read it."""
 
     name = models.CharField(max_length=120, primary_key=True)
     at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.name
