@@ -82,7 +82,7 @@ def why_not(found: IPAddress) -> str:
     for form in _forms(found):
         if any(form in network for network in _METADATA_NETWORKS if network.version == form.version):
             return _("it leads to a link-local address, where clouds tell machines their secrets")
-        if form.is_unspecified or form.is_multicast or (form.is_reserved and not _embeds(form)):
+        if form.is_unspecified or form.is_multicast or (form.version == 4 and form.is_reserved):
             return _("it leads to an address that is no host's")
         if form.is_loopback and not settings.SANDBOX:
             return _("it leads back to the portal's own machine")
@@ -100,10 +100,6 @@ def _forms(found: IPAddress) -> list[IPAddress]:
         if found in (ipaddress.IPv6Address("::1"), ipaddress.IPv6Address("::")):
             return [found]
     return forms
-
-
-def _embeds(form: IPAddress) -> bool:
-    return isinstance(form, ipaddress.IPv6Address) and len(_forms(form)) > 1
 
 
 def _is_literal(host: str) -> bool:

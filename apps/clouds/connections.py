@@ -1,4 +1,4 @@
-"""Hand out ready connectors: one per cloud and process, exchanged when its credential is, and never stuck on a dead one.
+"""Hand out ready connectors: one per cloud and process, exchanged with its credential, never stuck on a dead one.
 
 A connector is kept as long as nothing that it was built from changes (credential version, address, trust, options).
 When something does, the next caller gets a new one, and the old one logs out when its last call has ended. Behind

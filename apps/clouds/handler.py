@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from apps.clouds.connections import PooledConnector, connect_by_id
-from apps.operations.registry import NotMine, StepContext
+from apps.operations.registry import StepContext
 from apps.tenancy.faults import Fault
 from connectors.base import ConnectorError, Outcome
 from engine.plan import Action

@@ -25,7 +25,7 @@ LEASE_S = 120
 
 
 def find_cloud(principal: Principal, reference: object) -> Cloud:
-    """Return the cloud that an id or a name (`paris`) stands for, if the principal may use it; fault `cloud.unknown`."""
+    """Return the cloud that an id or a name (`paris`) stands for, if one may use it; fault `cloud.unknown`."""
     visible = Cloud.objects.visible_to(principal).select_related("organization")
     return find_named(visible, reference, "name", "cloud.unknown")
 

@@ -1,4 +1,4 @@
-"""Write clouds and their credentials: one transaction each, for administrators, audited, never with a secret in sight."""
+"""Write clouds and their credentials: one transaction each, for administrators, audited, no secret in sight."""
 
 from __future__ import annotations
 
@@ -116,8 +116,9 @@ def update_cloud(
 ) -> Cloud:
     """Change title, region, flavour, address, trust, options, defaults or whether it is enabled; and the credential.
 
-    `kind` may be named but not changed. The stored password is never sent to an address that it was not entered for: a new address needs both again.
-    Faults: `forbidden`, `invalid`, `cloud.address_refused`, `cloud.credential_needed`. TypeError: another attribute.
+    `kind` may be named but not changed. The stored password is never sent to an address that it was not entered for:
+    a new address needs both again. Faults: `forbidden`, `invalid`, `cloud.address_refused`,
+    `cloud.credential_needed`. TypeError: another attribute.
     """
     who = _admin(who, cloud.organization)
     problems = checking.Problems()

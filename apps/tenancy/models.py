@@ -82,6 +82,9 @@ class Membership(models.Model):
         ]
         ordering = ["created_at", "id"]
 
+    def __str__(self) -> str:
+        return f"{self.user_id} is {self.role}"
+
 
 class ApiToken(models.Model):
     """A bearer token: shown once, stored as a keyed digest, scoped to an organization, a role and perhaps a project.

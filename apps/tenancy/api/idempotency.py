@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import hmac
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, TypeVar, cast
@@ -22,6 +23,7 @@ from rest_framework.response import Response
 
 from apps.tenancy.access import Principal, principal_for
 from apps.tenancy.faults import fault
+from apps.tenancy.keys import keyring
 from apps.tenancy.models import IdempotencyRecord
 
 KEPT_FOR = timedelta(hours=24)
@@ -43,15 +45,15 @@ def idempotent(method: View) -> View:
             return cast(HttpResponse, method(view, request, *args, **kwargs))
         if not (1 <= len(key) <= 255 and key.isascii() and key.isprintable() and not key.isspace()):
             raise fault("idempotency.invalid")
-        principal, digest = principal_for(request), request_hash(request)
+        principal, digests = principal_for(request), request_hashes(request)
         with transaction.atomic():
             _lock(principal, key)
             known = _record(principal, key)
             if known is not None:
-                return _replay(known, digest)
+                return _replay(known, digests)
             response = method(view, request, *args, **kwargs)
             if response.status_code < 400:
-                _keep(principal, key, request, digest, response)
+                _keep(principal, key, request, digests[0], response)
             else:
                 transaction.set_rollback(True)
             return cast(HttpResponse, response)
@@ -59,12 +61,16 @@ def idempotent(method: View) -> View:
     return cast(View, wrapped)
 
 
-def request_hash(request: Request) -> str:
-    """Return what makes two requests the same: method, address with its query, and body."""
-    digest = hashlib.sha256()
-    for part in (str(request.method).encode(), request.get_full_path().encode(), canonical_body(request)):
-        digest.update(len(part).to_bytes(8, "big") + part)
-    return digest.hexdigest()
+def request_hashes(request: Request) -> list[str]:
+    """Return what makes two requests the same (method, address with its query, body) under each key, the newest first.
+
+    Keyed, since a body may hold a password that a plain hash would let somebody guess.
+    """
+    parts = (str(request.method).encode(), request.get_full_path().encode(), canonical_body(request))
+    text = b"".join(len(part).to_bytes(8, "big") + part for part in parts)
+    ring = keyring()
+    keys = (ring.derived(version, "idempotency") for version in ring.versions)
+    return [hmac.new(key, text, hashlib.sha256).hexdigest() for key in keys if key is not None]
 
 
 def canonical_body(request: Request) -> bytes:
@@ -99,8 +105,8 @@ def _record(principal: Principal, key: str) -> IdempotencyRecord | None:
     return record
 
 
-def _replay(record: IdempotencyRecord, digest: str) -> HttpResponse:
-    if record.request_hash != digest:
+def _replay(record: IdempotencyRecord, digests: list[str]) -> HttpResponse:
+    if record.request_hash not in digests:
         raise fault("idempotency.mismatch")
     response = HttpResponse(record.body, status=record.status, content_type="application/json")
     for name, value in record.headers.items():

@@ -58,7 +58,8 @@ class ScopedView(APIView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Refuse what the declared role forbids, before the body is looked at."""
         super().initial(request, *args, **kwargs)
-        if not hasattr(self, request.method.lower()):
+        method = str(request.method).lower()
+        if method == "options" or method not in self.http_method_names or not hasattr(self, method):
             return  # answered 405 by the framework
         role = self.needed_role
         if role == PUBLIC:

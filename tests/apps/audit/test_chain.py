@@ -46,7 +46,7 @@ def test_an_untouched_chain_is_whole(chain):
 
 
 def test_an_edited_entry_is_found(chain):
-    as_intruder("update audit_entry set data = '{\"number\": 3, \"ratio\": \"0.2\"}' where sequence = 3")
+    as_intruder('update audit_entry set data = \'{"number": 3, "ratio": "0.2"}\' where sequence = 3')
     assert codes(chain) == ["edited"]
 
 
