@@ -1,0 +1,192 @@
+"""Prepare plans and deployments for the eye: groups of changes, the ledger by line, needs against room."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from apps.blueprints import source
+from apps.clouds.models import Cloud
+from apps.clouds.services import capacity
+from apps.deployments.models import Deployment, Plan, Resource
+
+ORDER = ("create", "update", "replace", "delete", "keep")
+KIND_ICONS = {"machine": "server", "volume": "disc", "network": "network", "folder": "folder"}
+NOTABLE = ("dropped", "approximated")
+"""Verdicts that a reader must not miss; what is honoured is told only when asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Hold the changes of one kind, as dictionaries of `ResourceChange.to_json`, each with an icon added."""
+
+    change: str
+    changes: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """Hold what a plan needs of one thing against what the cloud has; numbers in the unit of the label."""
+
+    label: str
+    wanted: float
+    used: float
+    total: float
+    unit: str
+
+    @property
+    def too_much(self) -> bool:
+        """Tell whether the cloud has less than that free."""
+        return self.total > 0 and self.used + self.wanted > self.total
+
+    @property
+    def free(self) -> float:
+        """Return what is free."""
+        return max(0.0, self.total - self.used)
+
+
+@dataclass(slots=True)
+class Line:
+    """Hold one line of the source with what the ledger says of it."""
+
+    number: int
+    html: SafeString
+    notes: list[Mapping[str, Any]] = field(default_factory=list)
+
+    @property
+    def worst(self) -> str:
+        """Return the worst verdict on the line."""
+        verdicts = {note["verdict"] for note in self.notes}
+        return next((verdict for verdict in NOTABLE if verdict in verdicts), "")
+
+
+def groups(plan: Plan) -> tuple[list[Group], list[dict[str, Any]]]:
+    """Return the harmless changes by kind, and apart from them those that destroy something."""
+    harmless: dict[str, list[dict[str, Any]]] = {change: [] for change in ORDER}
+    destructive: list[dict[str, Any]] = []
+    for change in plan.body["changes"]:
+        shown = {**change, "icon": KIND_ICONS.get(change["kind"], "blocks")}
+        if change["destructive"] or change["data_loss"] or change["change"] == "delete":
+            destructive.append(shown)
+        else:
+            harmless[change["change"]].append(shown)
+    return [Group(change, found) for change, found in harmless.items() if found], destructive
+
+
+def needs(plan: Plan) -> list[Need]:
+    """Return what the plan's desired state needs against the room of its cloud, as last read."""
+    wanted = plan.body["requirements"]
+    room = capacity(plan.cloud) or {}
+    cores = room.get("cpus", 0)
+    mhz = room.get("cpu_mhz", 0)
+    used_cores = cores * (mhz - room.get("cpu_free_mhz", 0)) / mhz if mhz else 0
+    memory, storage = room.get("memory_mib", 0) / 1024, room.get("storage_gib", 0)
+    return [
+        Need(_("CPU"), wanted["cpus"], used_cores, cores, _("cores")),
+        Need(_("Memory"), wanted["memory_mib"] / 1024, memory - room.get("memory_free_mib", 0) / 1024, memory, "GiB"),
+        Need(_("Disk"), wanted["disk_gib"], storage - room.get("storage_free_gib", 0), storage, "GiB"),
+    ]
+
+
+def ledger_lines(text: str, ledger: Sequence[Mapping[str, Any]]) -> tuple[list[Line], list[Mapping[str, Any]]]:
+    """Return the source's lines with their notes, and the notes on what stands on no line (defaults)."""
+    lines = [Line(number, html) for number, html in enumerate(source.coloured(text), start=1)]
+    elsewhere: list[Mapping[str, Any]] = []
+    for entry in ledger:
+        number = entry.get("line")
+        (lines[number - 1].notes if number and 0 < number <= len(lines) else elsewhere).append(entry)
+    return lines, elsewhere
+
+
+def verdicts(ledger: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    """Return how many entries there are of each verdict."""
+    counts = {"honoured": 0, "approximated": 0, "dropped": 0}
+    for entry in ledger:
+        counts[entry["verdict"]] += 1
+    return counts
+
+
+def start_label(plan: Plan) -> str:
+    """Return what the button that starts the plan says: a verb and what it is done to."""
+    changes = plan.body["changes"]
+    machines = sum(change["kind"] == "machine" for change in changes if change["change"] != "keep")
+    disks = sum(change["kind"] == "volume" for change in changes if change["change"] == "delete")
+    if plan.purpose == "destroy":
+        machine_text = ngettext("%(n)d machine", "%(n)d machines", machines) % {"n": machines}
+        if not disks:
+            return _("Destroy %(machines)s") % {"machines": machine_text}
+        disk_text = ngettext("%(n)d data disk", "%(n)d data disks", disks) % {"n": disks}
+        return _("Destroy %(machines)s and %(disks)s") % {"machines": machine_text, "disks": disk_text}
+    only_new = all(change["change"] in ("create", "keep") for change in changes)
+    if only_new and machines:
+        return ngettext("Deploy %(n)d machine", "Deploy %(n)d machines", machines) % {"n": machines}
+    number = sum(change["change"] != "keep" for change in changes)
+    return ngettext("Apply %(n)d change", "Apply %(n)d changes", number) % {"n": number}
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """Hold a machine of a deployment as its page shows it."""
+
+    resource: Resource
+    addresses: list[str]
+    cpus: int
+    memory_mib: int
+    workloads: list[Mapping[str, Any]]
+    disks: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """Hold what a deployment consists of."""
+
+    machines: list[Machine]
+    volumes: list[Resource]
+    networks: list[Resource]
+    others: list[Resource]
+
+
+def contents(deployment: Deployment) -> Contents:
+    """Return what exists of a deployment, as the journal has recorded it."""
+    result = Contents([], [], [], [])
+    for resource in deployment.resources.all():
+        if resource.kind == "machine":
+            result.machines.append(_machine(resource))
+        elif resource.kind == "volume":
+            result.volumes.append(resource)
+        elif resource.kind == "network":
+            result.networks.append(resource)
+        else:
+            result.others.append(resource)
+    return result
+
+
+def _machine(resource: Resource) -> Machine:
+    spec, facts = resource.spec, resource.facts
+    return Machine(
+        resource=resource,
+        addresses=[str(address) for address in facts.get("addresses") or ()],
+        cpus=int(spec.get("cpus") or 0),
+        memory_mib=int(spec.get("memory_mib") or 0),
+        workloads=list(spec.get("workloads") or ()),
+        disks=[str(disk.get("volume", "")).partition(":")[2] for disk in spec.get("disks") or ()],
+    )
+
+
+def missing_images(services: Mapping[str, Mapping[str, Any]], known: Mapping[str, str]) -> dict[str, str]:
+    """Return the services that only say how to build, each with the image that was given before, or nothing."""
+    return {
+        name: known.get(name, "")
+        for name, body in services.items()
+        if body.get("build") is not None and not body.get("image")
+    }
+
+
+def usable(cloud: Cloud) -> bool:
+    """Tell whether a plan can be made for a cloud now, as far as is known."""
+    return cloud.enabled and (cloud.health is None or bool(cloud.health.get("ok")))

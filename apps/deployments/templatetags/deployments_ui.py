@@ -1,0 +1,34 @@
+"""Show deployments on the pages of other apps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import template
+
+from apps.blueprints.models import Blueprint
+from apps.clouds.models import Cloud
+from apps.deployments.models import Deployment
+from apps.tenancy.access import principal_for
+
+register = template.Library()
+
+SHOWN = 8
+
+
+@register.inclusion_tag("deployments/_short.html", takes_context=True)
+def deployments_of(context: template.Context, blueprint: Blueprint) -> dict[str, Any]:
+    """List the deployments that came from a design and still exist."""
+    return _short(context, version__blueprint=blueprint)
+
+
+@register.inclusion_tag("deployments/_short.html", takes_context=True)
+def deployments_on(context: template.Context, cloud: Cloud) -> dict[str, Any]:
+    """List the deployments that live on a cloud, as far as the reader may see them."""
+    return _short(context, cloud=cloud)
+
+
+def _short(context: template.Context, **lookup: Any) -> dict[str, Any]:
+    rows = Deployment.objects.visible_to(principal_for(context["request"])).filter(**lookup)
+    found = list(rows.exclude(state="destroyed").select_related("cloud", "version")[: SHOWN + 1])
+    return {"rows": found[:SHOWN], "more": len(found) > SHOWN, "cloud": lookup.get("cloud")}
