@@ -69,7 +69,7 @@ class CursorPage(BasePagination):
 
     def _link(self, row: Any, *, backward: bool) -> str:
         values = [_value(row, key.lstrip("-")) for key in self.keys]
-        text = json.dumps({"b": backward, "v": values}, separators=(",", ":"), default=str)
+        text = json.dumps({"b": backward, "v": values}, separators=(",", ":"))
         cursor = base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
         return replace_query_param(self.address, "cursor", cursor)
 
@@ -129,10 +129,17 @@ def _beyond(keys: Sequence[str], values: Sequence[Any]) -> Q:
 
 def _value(row: Any, name: str) -> Any:
     if isinstance(row, Mapping):
-        return row[name]
+        return _plain(row[name])
     for part in name.split("__"):
         row = getattr(row, part)
-    return row.isoformat() if hasattr(row, "isoformat") else row
+    return _plain(row)
+
+
+def _plain(value: Any) -> Any:
+    """Return a sort key as JSON holds it, exactly."""
+    if isinstance(value, bool | int | str):
+        return value
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
 def _decode(cursor: str | None, model: type[Model], keys: Sequence[str]) -> tuple[bool, list[Any] | None]:
@@ -148,8 +155,9 @@ def _decode(cursor: str | None, model: type[Model], keys: Sequence[str]) -> tupl
         if type(backward) is not bool or type(raw) is not list or len(raw) != len(keys):
             raise ValueError("foreign form")
         values = [_field(model, key.lstrip("-")).to_python(value) for key, value in zip(keys, raw, strict=True)]
-        if any(value is None or "\x00" in str(value) for value in values):
-            raise ValueError("empty or unusable value")
+        for value, item in zip(values, raw, strict=True):
+            if value is None or "\x00" in str(value) or _plain(value) != item:
+                raise ValueError("not as this list writes it")
     except (ValueError, TypeError, KeyError, RecursionError, OverflowError, binascii.Error, ValidationError):
         raise problem from None
     return backward, values
