@@ -114,6 +114,7 @@ class _Loading:
             files=self._files.contents,
             locate=locator.position,
             model=model,
+            environment=self._environment,
         )
 
     # --- the name ---

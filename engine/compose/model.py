@@ -60,7 +60,8 @@ class Project:
     `config` is the normal form: JSON-able, and what `docker-compose config --format json --no-path-resolution` prints,
     except that a dollar sign stands for itself (`to_json` doubles it, as the reference does when it prints).
     `findings` holds warnings and infos only. `files` holds the files that were supplied beside the Compose file, by the
-    relative path that the Compose file uses for them.
+    relative path that the Compose file uses for them. `environment` is what was supplied, together with `.env`: a secret
+    that names a variable takes its content from it.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Project:
     files: Mapping[str, bytes] = field(default_factory=dict)
     locate: Callable[[tuple[str | int, ...]], Position | None] = field(default=_nowhere, repr=False, compare=False)
     model: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     def position(self, *path: str | int) -> Position | None:
         """Find the source position of the node at a path, or of its nearest ancestor that the source has.
