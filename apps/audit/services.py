@@ -60,7 +60,7 @@ def _locked_head(organization: Organization) -> Head:
     head = rows.first()
     if head is None:
         version, mac = newest_mac(organization.pk, 0, GENESIS)
-        fresh = Head(organization=organization, sequence=0, hash=GENESIS, key_version=version, mac=mac)
+        fresh = Head(organization_id=organization.pk, sequence=0, hash=GENESIS, key_version=version, mac=mac)
         Head.objects.bulk_create([fresh], ignore_conflicts=True)
         head = rows.get()
     return head

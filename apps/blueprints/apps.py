@@ -1,4 +1,4 @@
-"""Configure the app and declare its faults."""
+"""Configure the app, declare its faults, and register what it seals."""
 
 from django.apps import AppConfig
 
@@ -11,5 +11,10 @@ class BlueprintsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Declare the app's faults."""
-        from apps.blueprints import catalogue  # noqa: F401
+        """Declare the app's faults, and let the rotation of keys reach the files that came beside drawings."""
+        from apps.blueprints import catalogue, files  # noqa: F401
+        from apps.tenancy import rotation
+
+        rotation.register_sealed(
+            "blueprints.SuppliedFile", "sealed", "version__blueprint__project__organization", files.purpose_of
+        )

@@ -67,5 +67,10 @@ def read(version: BlueprintVersion) -> dict[str, bytes]:
     }
 
 
+def purpose_of(file: SuppliedFile) -> str:
+    """Return what a file is sealed for: its version and its path."""
+    return _purpose(file.version, file.path)
+
+
 def _purpose(version: BlueprintVersion, path: str) -> str:
     return f"blueprint-file:{version.id}:{path}"
