@@ -106,8 +106,9 @@ class ObservedResource:
     ``attributes`` by kind. machine: name, power ("on"|"off"|"suspended"), cpus, memory_mib, addresses (list),
     host, cluster, instance_uuid, bios_uuid, disks (list of {volume, path, size_gib, system}: volume is the key
     of one of ours or None; system is true for the disks that were cloned with the template, which may also be
-    left out: a disk with neither is foreign, and keeps its machine from being deleted), tools, snapshots (count). volume: size_gib, datastore, path, attached_to (machine's
-    external id or None). network: name, vlan. folder: path.
+    left out: a disk with neither is foreign, and keeps its machine from being deleted), tools, snapshots
+    (count). volume: size_gib, datastore, path, attached_to (machine's external id or None). network: name,
+    vlan. folder: path.
     """
 
     key: str

@@ -1,0 +1,34 @@
+"""Turn a drawing into the resources of a target, with a ledger of how each key fared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from engine.compose.model import Project
+from engine.observed import Target
+from engine.realise.desired import Desired
+from engine.realise.machines import realise_machines
+from engine.resources import Owner
+
+__all__ = ["Desired", "realise"]
+
+
+def realise(
+    project: Project,
+    target: Target,
+    owner: Owner,
+    policy: Mapping[str, Any],
+    images: Mapping[str, str],
+    prior: Mapping[str, Any] | None = None,
+) -> Desired:
+    """Return what a drawing becomes on a target; equal input gives equal output.
+
+    ``policy`` may hold the keys of ``Target.defaults`` and overrules them; ``x-escale`` overrules both. ``images``:
+    service -> image, for services that only say how to build, or instead of the drawn one. ``prior``: the resources
+    that were applied last, by key (``resources.to_json``), so that containers, addresses and disks stay where they
+    are; where only a placement is known, workload ("web/1") -> machine key.
+
+    Raises nothing for a drawing: what cannot be done is an error finding (``realise.*``, ``placement.*``).
+    """
+    return realise_machines(project, target, owner, policy, images, prior)

@@ -1,0 +1,236 @@
+"""Read ``x-escale``: what Compose cannot say, with a schema of its own and messages that lead to the mistake."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from functools import cache
+from typing import Any, Literal
+
+import jsonschema_rs
+
+from engine.compose.model import Project
+from engine.findings import Finding
+
+Place = Literal["project", "service", "volume", "network"]
+
+_NAME = {"type": "string", "minLength": 1, "maxLength": 200}
+_CPUS = {"type": "number", "exclusiveMinimum": 0, "maximum": 1024}
+_SIZE = {"type": ["string", "integer"], "pattern": r"^\s*\d+(\.\d+)?\s*([kKmMgGtT](i?[bB])?)?\s*$", "minimum": 1}
+_ISOLATION = {"enum": ["shared", "machine"]}
+_PLACEMENT = {"enum": ["DEFAULT", "SPREAD", "BINPACK"]}
+_SERVICES = {"type": "array", "items": _NAME, "minItems": 1, "maxItems": 1000}
+_RELATION = {
+    "type": "object",
+    "properties": {
+        "services": _SERVICES,
+        "mode": {"enum": ["hard", "soft"], "default": "hard"},
+    },
+    "required": ["services"],
+    "additionalProperties": False,
+}
+# Not `oneOf`: its messages cannot say which branch was meant.
+_RELATIONS = {"if": {"type": "array"}, "then": {"items": _RELATION}, "else": _RELATION}
+_CANVAS = {"type": ["object", "array"], "description": "Positions on the designer's canvas; nothing reads them here."}
+
+
+def _described(schema: Mapping[str, Any], text: str) -> dict[str, Any]:
+    return {**schema, "description": text}
+
+
+SCHEMAS: Mapping[Place, Mapping[str, Any]] = {
+    "project": {
+        "template": _described(_NAME, "Name of the machine template; the cloud's first container-host template else."),
+        "cluster": _described(_NAME, "Name of the cluster; the one with the most free memory that fits else."),
+        "datastore": _described(_NAME, "Name of the datastore for system disks and volumes."),
+        "network": _described(_NAME, "Name of the existing network that every machine has its first card on."),
+        "isolation": _described(_ISOLATION, "`shared` packs services into machines, `machine` gives each replica one."),
+        "placement": _described(
+            _PLACEMENT,
+            "`BINPACK` fills machines; `SPREAD` gives every replica of a service another machine; `DEFAULT` fills "
+            "machines but puts replicas apart where several machines have room.",
+        ),
+        "engine": {"enum": ["docker", "podman"], "description": "Container engine of the machines."},
+        "defaults": {
+            "type": "object",
+            "description": "What a service, volume or machine gets that says nothing itself.",
+            "properties": {
+                "cpus": _described(_CPUS, "CPUs of a container, for placement (0.5)."),
+                "memory": _described(_SIZE, "Memory of a container, for placement (512MiB)."),
+                "volume_size": _described(_SIZE, "Size of a named volume's disk (10GiB)."),
+            },
+            "additionalProperties": False,
+        },
+        "machine": {
+            "type": "object",
+            "description": "Bounds of a machine's size.",
+            "properties": {
+                "min_cpus": {"type": "integer", "minimum": 1, "maximum": 768, "description": "Least CPUs (1)."},
+                "max_cpus": {"type": "integer", "minimum": 1, "maximum": 768, "description": "Most CPUs (8)."},
+                "min_memory": _described(_SIZE, "Least memory (1GiB)."),
+                "max_memory": _described(_SIZE, "Most memory (16GiB)."),
+            },
+            "additionalProperties": False,
+        },
+        "canvas": _CANVAS,
+    },
+    "service": {
+        "isolation": _described(_ISOLATION, "As for the project, for this service alone."),
+        "placement": _described(_PLACEMENT, "As for the project, for this service's replicas alone."),
+        "cpus": _described(_CPUS, "CPUs that placement reckons with for one container; no limit is set."),
+        "memory": _described(_SIZE, "Memory that placement reckons with for one container; no limit is set."),
+        "anti_affinity": _described(
+            _RELATIONS,
+            "`{services: [...], mode: hard|soft}` or a list of these: services whose containers must not (`hard`) or "
+            "should not (`soft`) share a machine with this one's; its own name keeps its replicas apart.",
+        ),
+        "affinity": _described(
+            _RELATIONS, "The same form: services that must (`hard`) or should (`soft`) share this one's machine."
+        ),
+        "uses": _described(_SERVICES, "Services that this one calls by name, where nothing else in the file shows it."),
+        "scale": {
+            "type": "object",
+            "description": "Bounds of the number of replicas that later scaling keeps to.",
+            "properties": {
+                "min": {"type": "integer", "minimum": 0, "description": "Least replicas."},
+                "max": {"type": "integer", "minimum": 1, "description": "Most replicas."},
+            },
+            "additionalProperties": False,
+        },
+        "canvas": _CANVAS,
+    },
+    "volume": {
+        "size": _described(_SIZE, "Size of the data disk, rounded up to whole GiB; it can grow and never shrinks."),
+        "datastore": _described(_NAME, "Name of the datastore; only read when the disk is made."),
+        "filesystem": {"enum": ["ext4", "xfs"], "description": "File system of a blank disk (ext4)."},
+        "canvas": _CANVAS,
+    },
+    "network": {
+        "vlan": {"type": "integer", "minimum": 0, "maximum": 4094, "description": "VLAN of the port group."},
+        "subnet": _described(_NAME, "Private IPv4 subnet of the machines' addresses, as CIDR."),
+        "canvas": _CANVAS,
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Extensions:
+    """Hold every ``x-escale`` of a project that passed its schema; the others are findings."""
+
+    project: Mapping[str, Any] = field(default_factory=dict)
+    services: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    volumes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    networks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+
+
+def read_extensions(project: Project) -> Extensions:
+    """Return the project's extensions; a wrong one is left out and told as ``realise.extension``."""
+    findings: list[Finding] = []
+    top = project.extensions().get("x-escale")
+    sections: dict[str, dict[str, Mapping[str, Any]]] = {}
+    for place, section, nodes in (
+        ("service", "services", project.services()),
+        ("volume", "volumes", project.volumes()),
+        ("network", "networks", project.networks()),
+    ):
+        good = sections[section] = {}
+        for name in nodes:
+            value = project.extensions(section, name).get("x-escale")
+            if value is not None and _passes(project, place, value, (section, name, "x-escale"), findings):
+                good[name] = value
+    known = project.services()
+    for name, value in sections["services"].items():
+        findings.extend(_unknown_services(project, name, value, known))
+    return Extensions(
+        project=top if top is not None and _passes(project, "project", top, ("x-escale",), findings) else {},
+        services=sections["services"],
+        volumes=sections["volumes"],
+        networks=sections["networks"],
+        findings=tuple(findings),
+    )
+
+
+def relations(extension: Mapping[str, Any], key: str) -> Iterator[tuple[str, str]]:
+    """Yield (service, mode) of the ``affinity`` or ``anti_affinity`` of one service."""
+    value = extension.get(key) or ()
+    for relation in (value,) if isinstance(value, Mapping) else value:
+        for service in relation["services"]:
+            yield service, relation.get("mode", "hard")
+
+
+def mebibytes(value: Any) -> int:
+    """Return a size such as ``20GiB``, ``512m`` or a number of bytes in MiB, rounded up; units count in 1024."""
+    text = str(value).strip().lower().rstrip("b").rstrip("i")
+    factor = {"k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}.get(text[-1:], 1)
+    number = float(text.rstrip("kmgt"))
+    return max(0, -int(-number * factor // 2**20))
+
+
+def gibibytes(value: Any) -> int:
+    """Return a size in GiB, rounded up."""
+    return -(-mebibytes(value) // 1024)
+
+
+@cache
+def _validator(place: str) -> Any:
+    schema = {"type": "object", "properties": SCHEMAS[place], "additionalProperties": False}  # type: ignore[index]
+    return jsonschema_rs.validator_for(schema)
+
+
+def _passes(project: Project, place: str, value: Any, path: tuple[str | int, ...], findings: list[Finding]) -> bool:
+    problems = list(_validator(place).iter_errors(value))
+    for problem in problems:
+        where = (*path, *problem.instance_path)
+        position = project.position(*where)
+        findings.append(
+            Finding(
+                "realise.extension",
+                "error",
+                f"{'.'.join(map(str, where))}: {_explain(place, problem)} The drawing cannot be placed as it means to "
+                "be; correct the key or remove it.",
+                where,
+                position.line if position else None,
+                position.column if position else None,
+            )
+        )
+    return not problems
+
+
+def _explain(place: str, problem: Any) -> str:
+    unknown = getattr(problem.kind, "unexpected", None)
+    if unknown:
+        schema: Any = {"properties": SCHEMAS[place]}  # type: ignore[index]
+        for part in problem.instance_path:
+            schema = schema.get("properties", {}).get(part, schema)
+            schema = _RELATION if "else" in schema else schema
+        known = sorted(schema.get("properties", {}))
+        close = [match for key in unknown for match in get_close_matches(key, known, 1)]
+        hint = f"did you mean {close[0]!r}?" if close else f"known are {', '.join(known)}."
+        return f"unknown key {', '.join(map(repr, unknown))}; {hint}"
+    message: str = problem.message
+    return f"{message[:300]}."
+
+
+def _unknown_services(
+    project: Project, name: str, value: Mapping[str, Any], known: Mapping[str, Any]
+) -> Iterator[Finding]:
+    named = [
+        *(("affinity", service) for service, _ in relations(value, "affinity")),
+        *(("anti_affinity", service) for service, _ in relations(value, "anti_affinity")),
+        *(("uses", service) for service in value.get("uses", ())),
+    ]
+    for key, service in named:
+        if service not in known:
+            path = ("services", name, "x-escale", key)
+            position = project.position(*path)
+            yield Finding(
+                "realise.extension_service",
+                "warning",
+                f"{'.'.join(path)} names the service {service!r}, which the drawing does not have, or which stands "
+                "under a profile that is not active: the relation has no effect; correct the name if it is wrong.",
+                path,
+                position.line if position else None,
+                position.column if position else None,
+            )

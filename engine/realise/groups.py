@@ -1,0 +1,302 @@
+"""Decide which containers must share a machine, and make the pieces that are packed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from engine.realise.extension import Extensions, relations
+from engine.realise.notes import Notes
+from engine.realise.packing import Port, Unit
+from engine.realise.settings import Settings, replicas_of, service_demand
+
+_SHARING = ("network_mode", "ipc", "pid")
+
+
+@dataclass(frozen=True, slots=True)
+class Bond:
+    """Why two services share a machine. A weak bond gives way where it does not fit."""
+
+    one: str
+    other: str
+    reason: str
+    weak: bool = False
+
+
+def bonds(
+    services: Mapping[str, Any], disks_used: Mapping[str, Sequence[str]], extensions: Extensions
+) -> Iterator[Bond]:
+    """Yield what ties services together."""
+    for volume, users in disks_used.items():
+        for user in users[1:]:
+            yield Bond(users[0], user, f"share the volume {volume}, a disk of one machine")
+    for name, body in services.items():
+        for key in _SHARING:
+            kind, _, other = str(body.get(key) or "").partition(":")
+            if kind == "service" and other in services:
+                yield Bond(name, other, f"{name} uses the {key.removesuffix('_mode')} of {other}")
+        for entry in body.get("volumes_from") or ():
+            other = str(entry).partition(":")[0]
+            if other in services:
+                yield Bond(name, other, f"{name} has volumes_from {other}")
+        for other, mode in relations(extensions.services.get(name, {}), "affinity"):
+            if mode == "hard" and other in services:
+                yield Bond(name, other, f"x-escale.affinity of {name}")
+        for other, need in (body.get("depends_on") or {}).items():
+            if (need or {}).get("condition") == "service_completed_successfully" and other in services:
+                yield Bond(
+                    name, other, f"{name} waits until {other} has completed, which only one engine can see", True
+                )
+
+
+def make_units(
+    services: Mapping[str, Any],
+    extensions: Extensions,
+    settings: Settings,
+    disks_used: Mapping[str, Sequence[str]],
+    notes: Notes,
+) -> list[Unit]:
+    """Return the pieces to pack, in an order that keeps together what calls each other."""
+    demands = {
+        name: service_demand(body, extensions.services.get(name, {}), settings) for name, body in services.items()
+    }
+    counts = {name: replicas_of(body) for name, body in services.items()}
+    disks: dict[str, list[str]] = {}
+    for volume, users in disks_used.items():
+        for user in users:
+            disks.setdefault(user, []).append(volume)
+    groups, ties = _group(services, extensions, settings, demands, counts, disks_used, notes)
+    hard, soft = _aversions(services, extensions, settings, counts)
+    units: list[Unit] = []
+    for members in _ordered(services, groups):
+        units.extend(_units_of(members, services, extensions, settings, demands, counts, disks, hard, soft, notes))
+        if len(members) > 1:
+            _explain(members, ties, services, extensions, settings, notes)
+    return units
+
+
+def _isolated(name: str, extensions: Extensions, settings: Settings) -> bool:
+    return bool(extensions.services.get(name, {}).get("isolation", settings.isolation) == "machine")
+
+
+def _group(
+    services: Mapping[str, Any],
+    extensions: Extensions,
+    settings: Settings,
+    demands: Mapping[str, tuple[int, int]],
+    counts: Mapping[str, int],
+    disks_used: Mapping[str, Sequence[str]],
+    notes: Notes,
+) -> tuple[dict[str, list[str]], list[Bond]]:
+    """Return leading service -> services of its group, for every service, and the bonds that made groups."""
+    leader = {name: name for name in services}
+    members = {name: [name] for name in services}
+
+    def find(name: str) -> str:
+        while leader[name] != name:
+            leader[name] = leader[leader[name]]
+            name = leader[name]
+        return name
+
+    def join(one: str, other: str) -> None:
+        first, second = sorted((find(one), find(other)))
+        if first != second:
+            leader[second] = first
+            members[first].extend(members.pop(second))
+
+    ties: list[Bond] = []
+    weak: list[Bond] = []
+    for bond in bonds(services, disks_used, extensions):
+        if bond.weak:
+            weak.append(bond)
+        else:
+            join(bond.one, bond.other)
+            ties.append(bond)
+    for bond in weak:
+        one, other = find(bond.one), find(bond.other)
+        if one == other:
+            continue
+        together = [*members[one], *members[other]]
+        memory = sum(demands[name][1] * counts[name] for name in together)
+        cpus = sum(demands[name][0] * counts[name] for name in together)
+        apart = any(_isolated(name, extensions, settings) for name in together)
+        if apart or memory > settings.max_memory_mib // 2 or cpus > settings.max_cpus * 500:
+            notes.ledger(
+                ("services", bond.one, "depends_on", bond.other),
+                "approximated",
+                f"{bond.other} may run on another machine, where its completion cannot be seen: only the machines "
+                f"start "
+                "in order; keep them together by x-escale.affinity",
+                "depends_on.completed",
+            )
+        else:
+            join(bond.one, bond.other)
+            ties.append(bond)
+    return members, ties
+
+
+def _aversions(
+    services: Mapping[str, Any], extensions: Extensions, settings: Settings, counts: Mapping[str, int]
+) -> tuple[dict[str, set[str]], dict[str, set[str]]]:
+    """Return service -> services that it must not, and should not, share a machine with; both ways."""
+    hard: dict[str, set[str]] = {}
+    soft: dict[str, set[str]] = {}
+    for name in services:
+        extension = extensions.services.get(name, {})
+        for other, mode in relations(extension, "anti_affinity"):
+            if other in services:
+                kind = hard if mode == "hard" else soft
+                kind.setdefault(name, set()).add(other)
+                kind.setdefault(other, set()).add(name)
+        if counts[name] > 1:
+            placement = extension.get("placement", settings.placement)
+            if placement == "SPREAD" or fixed_ports(services[name]):
+                hard.setdefault(name, set()).add(name)
+            elif placement == "DEFAULT":
+                soft.setdefault(name, set()).add(name)
+    return hard, soft
+
+
+def fixed_ports(service: Mapping[str, Any]) -> tuple[Port, ...]:
+    """Return the host ports that a service publishes under fixed numbers: two containers cannot share them."""
+    return tuple(
+        (str(mapping.get("host_ip") or ""), int(mapping["published"]), str(mapping.get("protocol") or "tcp"))
+        for mapping in service.get("ports") or ()
+        if str(mapping.get("published") or "").isdigit() and int(mapping["published"]) > 0
+    )
+
+
+def _units_of(
+    members: Sequence[str],
+    services: Mapping[str, Any],
+    extensions: Extensions,
+    settings: Settings,
+    demands: Mapping[str, tuple[int, int]],
+    counts: Mapping[str, int],
+    disks: Mapping[str, Sequence[str]],
+    hard: Mapping[str, set[str]],
+    soft: Mapping[str, set[str]],
+    notes: Notes,
+) -> Iterator[Unit]:
+    volumes = {volume for name in members for volume in disks.get(name, ())}
+    together = len(members) > 1 or bool(volumes)
+    copies = [(name, replica) for name in members for replica in range(1, counts[name] + 1)]
+    if not copies:
+        return
+    refused = frozenset(other for name in members for other in hard.get(name, ()))
+    avoided = frozenset(other for name in members for other in soft.get(name, ()))
+    ports = tuple(port for name in members for port in fixed_ports(services[name]))
+    networks = frozenset(
+        network
+        for name in members
+        if not services[name].get("network_mode")
+        for network in services[name].get("networks") or {}
+    )
+    likes = tuple(
+        other
+        for name in members
+        for other, mode in relations(extensions.services.get(name, {}), "affinity")
+        if mode == "soft"
+    )
+    dedicated = any(_isolated(name, extensions, settings) for name in members)
+    if together:
+        _check_together(members, services, counts, refused, ports, volumes, notes)
+        yield Unit(
+            tuple(copies),
+            sum(demands[name][0] * counts[name] for name in members),
+            sum(demands[name][1] * counts[name] for name in members),
+            networks,
+            len(volumes),
+            ports,
+            dedicated,
+            refused - set(members),
+            avoided - set(members),
+            likes,
+        )
+        return
+    cpus, memory = demands[members[0]]
+    for copy in copies:
+        yield Unit((copy,), cpus, memory, networks, 0, ports, dedicated, refused, avoided, likes)
+
+
+def _check_together(
+    members: Sequence[str],
+    services: Mapping[str, Any],
+    counts: Mapping[str, int],
+    refused: frozenset[str],
+    ports: Sequence[Port],
+    volumes: set[str],
+    notes: Notes,
+) -> None:
+    for name in members:
+        if counts[name] > 1 and fixed_ports(services[name]):
+            why = f"share the volume {min(volumes)}" if volumes else "are tied to another service"
+            notes.finding(
+                "realise.port_clash",
+                "error",
+                f"The {counts[name]} replicas of {name} {why}, so they stand on one machine, where they cannot all "
+                f"publish "
+                f"port {fixed_ports(services[name])[0][1]}: publish no fixed port, or give each replica its own "
+                f"volume.",
+                ("services", name, "ports"),
+            )
+    clashing = refused & set(members)
+    for name in sorted(clashing):
+        if len(members) > 1 and any(name != other for other in members):
+            if counts[name] > 1 and fixed_ports(services[name]):
+                continue
+            notes.finding(
+                "realise.affinity_conflict",
+                "error",
+                f"The service {name} must share a machine with {', '.join(sorted(set(members) - {name}))} and must "
+                f"not: "
+                "remove the anti-affinity, or what ties them (a shared volume, network_mode, affinity).",
+                ("services", name, "x-escale"),
+            )
+
+
+def _explain(
+    members: Sequence[str],
+    ties: Sequence[Bond],
+    services: Mapping[str, Any],
+    extensions: Extensions,
+    settings: Settings,
+    notes: Notes,
+) -> None:
+    isolated = [name for name in members if extensions.services.get(name, {}).get("isolation") == "machine"]
+    inside = set(members)
+    reasons = [bond.reason for bond in ties if bond.one in inside]
+    shown = "; ".join(dict.fromkeys(reasons[:4]))
+    notes.finding(
+        "realise.together",
+        "warning" if isolated else "info",
+        f"{', '.join(sorted(members)[:8])} stand on one machine: {shown}."
+        + (f" So {', '.join(isolated)} cannot have a machine of its own (x-escale.isolation)." if isolated else ""),
+        ("services", sorted(members)[0]),
+    )
+
+
+def _ordered(services: Mapping[str, Any], groups: Mapping[str, list[str]]) -> list[list[str]]:
+    """Return the groups in depth-first order of ``depends_on``: neighbours are packed next to each other."""
+    of = {name: members for members in groups.values() for name in members}
+    seen: set[str] = set()
+    order: list[list[str]] = []
+    needed = {other for body in services.values() for other in body.get("depends_on") or {}}
+    roots = sorted(services, key=lambda name: (name in needed, _first_network(services[name]), name))
+    for root in roots:
+        stack = [root]
+        while stack:
+            name = stack.pop()
+            if name in seen or name not in of:
+                continue
+            members = sorted(of[name])
+            seen.update(members)
+            order.append(members)
+            below = {other for member in members for other in services[member].get("depends_on") or {}}
+            stack.extend(sorted(below - seen, reverse=True))
+    return order
+
+
+def _first_network(service: Mapping[str, Any]) -> str:
+    return min(service.get("networks") or {}, default="")

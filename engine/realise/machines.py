@@ -1,0 +1,534 @@
+"""Realise a drawing as container machines: virtual machines that a container engine runs in."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from engine import placement
+from engine.compose.model import Project
+from engine.observed import Target, TemplateFact
+from engine.plan import Requirements
+from engine.realise import verdicts
+from engine.realise.desired import Desired
+from engine.realise.extension import Extensions, read_extensions
+from engine.realise.groups import make_units
+from engine.realise.naming import machine_name, natural, slug
+from engine.realise.notes import Notes
+from engine.realise.packing import Bounds, Host, Unit, pack
+from engine.realise.parts import PartWriter, ServicePart, compose_text, secret_files_of
+from engine.realise.prior import Prior
+from engine.realise.settings import (
+    MAX_DATA_DISKS,
+    MAX_NICS,
+    OVERHEAD_MIB,
+    Settings,
+    machine_size,
+    settle,
+)
+from engine.realise.volumes import DiskPlan, mount_disks, plan_disks, used_volumes
+from engine.realise.wiring import Wirer, Wiring
+from engine.resources import Folder, Machine, Network, Owner, Resource, Volume, Workload
+from engine.userdata import FORMAT, document
+from engine.userdata.contents import file_mode
+
+# A guestinfo value holds 64 KiB, compressed and in base64 (open-vm-tools, guest_msg_def.h); the agent takes some.
+_MAX_SHIPPED = 60 * 1024
+_AGENT_SHARE = 12 * 1024
+
+
+def realise_machines(
+    project: Project,
+    target: Target,
+    owner: Owner,
+    policy: Mapping[str, Any],
+    images: Mapping[str, str],
+    prior: Mapping[str, Any] | None,
+) -> Desired:
+    """Return what a drawing becomes on a target that boots machines."""
+    return _Realiser(project, target, owner, policy, images, Prior(prior)).run()
+
+
+class _Realiser:
+    def __init__(
+        self,
+        project: Project,
+        target: Target,
+        owner: Owner,
+        policy: Mapping[str, Any],
+        images: Mapping[str, str],
+        prior: Prior,
+    ) -> None:
+        self.project, self.target, self.owner, self.images, self.prior = project, target, owner, images, prior
+        self.notes = Notes(project)
+        self.extensions: Extensions = read_extensions(project)
+        self.notes.extend(self.extensions.findings)
+        self.settings: Settings = settle(target, policy, self.extensions.project)
+        self.services: dict[str, Any] = {}
+
+    def run(self) -> Desired:
+        self._images()
+        used = used_volumes(self.services)
+        disks = plan_disks(
+            self.project.volumes(), used, self.extensions, self.settings, self.owner, self.prior, self.notes
+        )
+        hosts = self._pack({name: users for name, users in used.items() if name in disks})
+        labels = [host.label for host in hosts]
+        at = self._at(hosts)
+        config = {**self.project.config, "services": self.services}
+        wiring = Wirer(
+            config, self.extensions, labels, at, self.target, self.owner, self.settings, self.prior, self.notes
+        ).run()
+        machines = self._machines(hosts, disks, wiring)
+        folder = Folder(
+            "folder:deployment",
+            (
+                "escale",
+                self.owner.organization,
+                self.owner.project,
+                f"{self.owner.deployment}-{self.owner.deployment_id.replace('-', '')[:8]}",
+            ),
+        )
+        resources: dict[str, Resource] = {folder.key: folder} if machines else {}
+        resources.update(sorted(wiring.resources.items()) if machines else ())
+        datastores = self._place(machines, disks)
+        for name in sorted(disks):
+            volume = disks[name].volume
+            resources[volume.key] = replace(volume, datastore=datastores.get(volume.key))
+        for machine in machines:
+            resources[machine.key] = replace(
+                machine,
+                cluster=self._cluster_of(machine),
+                datastore=datastores.get(machine.key) or self._datastore_of(machine),
+            )
+        verdicts.enter(self.notes, self.project.config)
+        return Desired(
+            resources,
+            self.notes.entries,
+            self.notes.findings,
+            self._requirements(resources),
+            {
+                f"machine:{labels[machine]}": tuple(f"machine:{labels[other]}" for other in sorted(others))
+                for machine, others in sorted(wiring.after.items())
+            },
+        )
+
+    # Services and their images.
+
+    def _images(self) -> None:
+        for name, body in self.project.services().items():
+            given = self.images.get(name)
+            path = ("services", name, "build")
+            if body.get("provider") and not given:
+                self.notes.finding(
+                    "realise.provider",
+                    "warning",
+                    f"The service {name} is run by a provider ({body['provider'].get('type')}), a program beside the "
+                    "Compose command line that no machine has, so it is left out: replace it by a service with an "
+                    "image.",
+                    ("services", name, "provider"),
+                )
+                continue
+            if body.get("build"):
+                if given:
+                    self.notes.ledger(path, "approximated", f"the built image {given} is used instead", "build.given")
+                elif body.get("image"):
+                    image = str(body["image"])
+                    self.notes.ledger(
+                        path,
+                        "dropped",
+                        f"nothing is built here: {image} is pulled from its registry and must exist there, or give "
+                        f"another "
+                        f"image for {name} in the plan",
+                        "build.image",
+                    )
+                    self.notes.finding(
+                        "realise.image_not_built",
+                        "warning",
+                        f"The service {name} says how to build {image}, which is not done here: the machine pulls "
+                        f"it. Push "
+                        f"it to a registry that the machine can reach, or give an image for {name} in the plan.",
+                        path,
+                    )
+                else:
+                    self.notes.ledger(
+                        path, "dropped", "nothing is built here; give an image for the service in the plan", "build"
+                    )
+            if not given and not body.get("image"):
+                self.notes.finding(
+                    "realise.image_missing",
+                    "error",
+                    f"The service {name} has no image to "
+                    f"run{' and only says how to build one' if body.get('build') else ''}"
+                    f": build it, push it to a registry, and give the image for {name} in the plan.",
+                    path if body.get("build") else ("services", name),
+                )
+            self.services[name] = body
+        unknown = sorted(set(self.images) - set(self.services))
+        if unknown:
+            self.notes.finding(
+                "realise.image_unknown",
+                "warning",
+                f"An image was given for {', '.join(unknown)}, which the drawing does not have: it has no effect.",
+            )
+
+    def _image(self, service: str) -> str:
+        return self.images.get(service) or str(self.services[service].get("image") or "")
+
+    # Machines and what stands on them.
+
+    def _pack(self, disks_used: Mapping[str, Sequence[str]]) -> list[Host]:
+        settings = self.settings
+        units = make_units(self.services, self.extensions, settings, disks_used, self.notes)
+        bounds = Bounds(settings.max_cpus * 1000, settings.max_memory_mib - OVERHEAD_MIB, MAX_NICS - 2, MAX_DATA_DISKS)
+        for unit in units:
+            if unit.millicpus > bounds.millicpus or unit.memory_mib > bounds.memory_mib:
+                self._too_large(unit, bounds)
+        hosts = pack(units, bounds, self.prior.placement)
+        return sorted(hosts, key=lambda host: natural(host.label))
+
+    def _too_large(self, unit: Unit, bounds: Bounds) -> None:
+        names = sorted(unit.services)
+        who = f"The service {names[0]} needs" if len(names) == 1 else f"{', '.join(names)} stand together and need"
+        self.notes.finding(
+            "realise.service_too_large",
+            "error",
+            f"{who} {unit.millicpus / 1000:g} CPUs and {unit.memory_mib} MiB, more than the largest machine has room "
+            f"for "
+            f"({bounds.millicpus // 1000} CPUs, {bounds.memory_mib} MiB besides the engine's {OVERHEAD_MIB}): ask for "
+            "less, or allow larger machines (x-escale: {machine: {max_cpus, max_memory}}).",
+            ("services", names[0]),
+        )
+
+    def _at(self, hosts: Sequence[Host]) -> dict[str, list[int]]:
+        at: dict[str, list[int]] = {name: [] for name in self.services}
+        for position, host in enumerate(hosts):
+            for service in sorted(host.services):
+                at[service].append(position)
+        return {service: positions for service, positions in at.items() if positions}
+
+    def _machines(self, hosts: Sequence[Host], disks: Mapping[str, DiskPlan], wiring: Wiring) -> list[Machine]:
+        writer = PartWriter(self.project, self.images, disks, wiring.spanning, self.owner.deployment, self.notes)
+        parts: dict[str, ServicePart] = {}
+        for host in hosts:
+            for service in host.services:
+                if service not in parts:
+                    parts[service] = writer.service(service)
+        writer.report()
+        sections = _Sections(writer)
+        apart = _apart(hosts)
+        template = self._template()
+        known = self.project.secrets().keys() - writer.missing_secrets
+        machines = []
+        for position, host in enumerate(hosts):
+            here = {service: parts[service] for service in sorted(host.services)}
+            mounted = sorted({name for part in here.values() for name in part.volumes if name in disks})
+            mounts = mount_disks(host.label, [disks[name] for name in mounted], self.prior, self.notes)
+            units = {mount.volume: mount.unit for mount in mounts}
+            cpus, memory = machine_size(self.settings, host.millicpus, host.memory_mib)
+            fetched = secret_files_of(list(here.values()))
+            settings = {
+                "format": FORMAT,
+                "deployment": self.owner.deployment,
+                "machine": machine_name(self.owner.deployment, host.label),
+                "engine": self.settings.engine,
+                "disks": [
+                    {
+                        "volume": name,
+                        "path": disks[name].path,
+                        "unit": units.get(disks[name].volume.key),
+                        "uuid": disks[name].uuid,
+                        "filesystem": disks[name].filesystem,
+                    }
+                    for name in mounted
+                ],
+                "secrets": [
+                    {
+                        "path": path,
+                        "uid": place.uid,
+                        "gid": place.gid,
+                        "mode": place.mode,
+                        "empty": place.source not in known,
+                    }
+                    for path, place in sorted(fetched.items())
+                ],
+                "owners": [
+                    {"path": place.path, "uid": place.uid, "gid": place.gid, "mode": place.mode}
+                    for part in here.values()
+                    for place in part.owners
+                ],
+                "waits": list(wiring.waits.get(position, ())),
+            }
+            files = {path: (data, file_mode(data)) for part in here.values() for path, data in part.files.items()}
+            files.update(
+                (place.path, (part.files[place.path], place.mode)) for part in here.values() for place in part.owners
+            )
+            fetches = any(place.source in known for place in fetched.values())
+            userdata = document(
+                compose_text(self.owner.deployment, self._part(position, host, here, sections, wiring)),
+                settings,
+                files,
+                fetches,
+            )
+            self._check_size(host, userdata, files)
+            name, size = self._template_of(host.label, template)
+            machines.append(
+                Machine(
+                    key=f"machine:{host.label}",
+                    name=str(self.prior.machines.get(host.label, {}).get("name") or settings["machine"]),
+                    template=name,
+                    cpus=cpus,
+                    memory_mib=memory,
+                    nics=wiring.nics[position],
+                    disks=mounts,
+                    workloads=tuple(self._workloads(host)),
+                    userdata=userdata,
+                    fetches_secrets=fetches,
+                    anti_affinity=apart.get(host.label),
+                    system_disk_gib=size,
+                )
+            )
+        return machines
+
+    def _workloads(self, host: Host) -> list[Workload]:
+        counted: dict[str, int] = {}
+        found = []
+        for service, replica in host.workloads:
+            counted[service] = counted.get(service, 0) + 1
+            name = self.services[service].get("container_name")
+            container = str(name) if name else f"{self.owner.deployment}-{service}-{counted[service]}"
+            found.append(Workload(service, replica, self._image(service), container))
+        return found
+
+    def _part(
+        self, position: int, host: Host, parts: Mapping[str, ServicePart], sections: _Sections, wiring: Wiring
+    ) -> dict[str, dict[str, Any]]:
+        """Return the sections of a machine's Compose file: its services, without what stands elsewhere."""
+        counts: dict[str, int] = {}
+        for service, _ in host.workloads:
+            counts[service] = counts.get(service, 0) + 1
+        services: dict[str, Any] = {}
+        networks: dict[str, Any] = {}
+        for service, part in parts.items():
+            source, body = self.services[service], dict(part.body)
+            if counts[service] > 1:
+                body["scale"] = counts[service]
+            needs = {name: need for name, need in (source.get("depends_on") or {}).items() if name in parts}
+            if needs:
+                body["depends_on"] = needs
+            links = [link for link in source.get("links") or () if str(link).partition(":")[0] in parts]
+            if links:
+                body["links"] = links
+            entries = [str(entry).replace("=", ":", 1) for entry in source.get("extra_hosts") or ()]
+            for name, addresses in sorted(wiring.hosts.get((position, service), {}).items()):
+                entries.extend(f"{name}:{address}" for address in addresses)
+            if entries:
+                body["extra_hosts"] = entries
+            published = wiring.published.get((position, service))
+            if published:
+                body["ports"] = [
+                    *(source.get("ports") or ()),
+                    *(
+                        {
+                            "mode": "ingress",
+                            "host_ip": address,
+                            "target": port,
+                            "published": str(port),
+                            "protocol": kind,
+                        }
+                        for address, port, kind in published
+                    ),
+                ]
+            for network in body.get("networks") or ():
+                networks[network] = sections.network(network)
+            services[service] = body
+        everything = parts.values()
+        return {
+            "services": services,
+            "networks": dict(sorted(networks.items())),
+            "volumes": {
+                name: sections.volume(name) for name in sorted({name for part in everything for name in part.volumes})
+            },
+            "secrets": {
+                place.alias: {"file": place.path}
+                for part in everything
+                for place in sorted(part.secrets, key=lambda place: place.alias)
+            },
+            "configs": {
+                place.alias: {"file": place.path}
+                for part in everything
+                for place in sorted(part.configs, key=lambda place: place.alias)
+            },
+        }
+
+    def _check_size(self, host: Host, userdata: Mapping[str, Any], files: Mapping[str, tuple[bytes, str]]) -> None:
+        plain = sum(len(entry["content"]) + len(entry["path"]) + 120 for entry in userdata["write_files"])
+        if plain + _AGENT_SHARE <= _MAX_SHIPPED:
+            return
+        packed = len(zlib.compress("".join(entry["content"] for entry in userdata["write_files"]).encode(), 9)) * 4 // 3
+        if packed + _AGENT_SHARE <= _MAX_SHIPPED:
+            return
+        largest = sorted(files, key=lambda path: -len(files[path][0]))[:3]
+        self.notes.finding(
+            "realise.userdata_too_large",
+            "error",
+            f"The machine {machine_name(self.owner.deployment, host.label)} would need {packed // 1024} KiB of "
+            f"user-data, a "
+            f"cloud passes on {(_MAX_SHIPPED - _AGENT_SHARE) // 1024} KiB"
+            + (f" (largest files: {', '.join(largest)})" if largest else "")
+            + ": put files into an image, or fewer services on a machine (x-escale: {isolation: machine}).",
+        )
+
+    # Where machines go.
+
+    def _template(self) -> TemplateFact | None:
+        templates = self.target.inventory.templates
+        wanted = self.settings.template
+        hosts = sorted((fact for fact in templates if fact.container_host), key=lambda fact: fact.name)
+        if wanted:
+            found = next((fact for fact in templates if fact.name == wanted), None)
+            if found is not None:
+                return found
+            if not templates:
+                return TemplateFact("", wanted, 0, 0, 0, container_host=True)
+        elif hosts:
+            return hosts[0]
+        exist = ", ".join(fact.name for fact in (hosts or sorted(templates, key=lambda fact: fact.name))[:20])
+        self.notes.finding(
+            "realise.template_missing",
+            "error",
+            (
+                f"The template {wanted!r} does not exist on this cloud"
+                if wanted
+                else "This cloud has no template that is marked as a container host"
+            )
+            + f", so no machine can be cloned: {'choose one of ' + exist if exist else 'make one with cloud-init'} "
+            "(x-escale.template or the cloud's defaults).",
+            ("x-escale", "template") if self.extensions.project.get("template") else (),
+        )
+        return None
+
+    def _template_of(self, label: str, template: TemplateFact | None) -> tuple[str, int | None]:
+        """Return a machine's template and its disk's size: only the drawing moves a machine to another template."""
+        before = self.prior.machines.get(label, {})
+        if before.get("template") and not self.extensions.project.get("template"):
+            return str(before["template"]), before.get("system_disk_gib")
+        return (template.name, template.disk_gib or None) if template else (self.settings.template or "", None)
+
+    def _cluster_of(self, machine: Machine) -> str | None:
+        before = self.prior.machines.get(machine.key.removeprefix("machine:"), {})
+        if before and not self.extensions.project.get("cluster"):
+            return before.get("cluster")
+        return self.cluster
+
+    def _datastore_of(self, machine: Machine) -> str | None:
+        return self.prior.machines.get(machine.key.removeprefix("machine:"), {}).get("datastore")
+
+    def _place(self, machines: Sequence[Machine], disks: Mapping[str, DiskPlan]) -> dict[str, str]:
+        """Choose cluster and datastores; what exists already stays and counts only by what it grows."""
+        self.cluster: str | None = None
+        if not machines:
+            return {}
+        present = self.prior.machines
+        needs: dict[str, int] = {}
+        for machine in machines:
+            if machine.key.removeprefix("machine:") not in present:
+                needs[machine.key] = (machine.system_disk_gib or 0) + -(
+                    -machine.memory_mib // 1024
+                )  # and its swap file
+        fixed: dict[str, str] = {}
+        for plan in disks.values():
+            before = self.prior.volumes.get(plan.volume.key)
+            grown = plan.volume.size_gib - int(before["size_gib"]) if before else plan.volume.size_gib
+            if grown > 0:
+                needs[plan.volume.key] = grown
+            if plan.volume.datastore:
+                fixed[plan.volume.key] = plan.volume.datastore
+        choice = placement.choose(
+            self.target.inventory,
+            placement.Wish(
+                machines=[(machine.cpus, machine.memory_mib) for machine in machines],
+                disks=needs,
+                fixed=fixed,
+                cluster=self.extensions.project.get("cluster") or (None if present else self.settings.cluster),
+                datastore=self.settings.datastore,
+                usual_cluster=self.prior.cluster,
+                held_cpus=sum(int(body.get("cpus") or 0) for body in present.values()),
+                held_memory_mib=sum(int(body.get("memory_mib") or 0) for body in present.values()),
+                policy=self.settings.placement,
+                cpu_overcommit=self.settings.cpu_overcommit,
+            ),
+        )
+        self.notes.extend(choice.findings)
+        self.cluster = choice.cluster
+        return {**choice.datastores, **fixed}
+
+    def _requirements(self, resources: Mapping[str, Resource]) -> Requirements:
+        machines = [resource for resource in resources.values() if isinstance(resource, Machine)]
+        volumes = sum(resource.size_gib for resource in resources.values() if isinstance(resource, Volume))
+        return Requirements(
+            machines=len(machines),
+            cpus=sum(machine.cpus for machine in machines),
+            memory_mib=sum(machine.memory_mib for machine in machines),
+            disk_gib=volumes + sum(machine.system_disk_gib or 0 for machine in machines),
+            networks=sum(1 for resource in resources.values() if isinstance(resource, Network) and resource.managed),
+        )
+
+
+class _Sections:
+    """Keep the networks and volumes of all parts: every machine with a network has the same bridge."""
+
+    def __init__(self, writer: PartWriter) -> None:
+        self._writer = writer
+        self._networks: dict[str, dict[str, Any]] = {}
+        self._volumes: dict[str, dict[str, Any]] = {}
+
+    def network(self, name: str) -> dict[str, Any]:
+        if name not in self._networks:
+            self._networks[name] = self._writer.network(name)
+        return self._networks[name]
+
+    def volume(self, name: str) -> dict[str, Any]:
+        if name not in self._volumes:
+            self._volumes[name] = self._writer.volume(name)
+        return self._volumes[name]
+
+
+def _apart(hosts: Sequence[Host]) -> dict[str, str]:
+    """Return machine -> a name shared by the machines that want different hosts.
+
+    Machines want that whose containers must or should keep apart; a chain of such wishes is one name.
+    """
+    leader: dict[str, str] = {}
+
+    def find(name: str) -> str:
+        leader.setdefault(name, name)
+        while leader[name] != name:
+            leader[name] = leader[leader[name]]
+            name = leader[name]
+        return name
+
+    standing: dict[str, int] = {}
+    for host in hosts:
+        for service in host.services:
+            standing[service] = standing.get(service, 0) + 1
+    wishes: dict[str, set[str]] = {}
+    for host in hosts:
+        for service in host.services:
+            if (service in host.refused or service in host.avoided) and standing[service] > 1:
+                find(service)
+        for unit in host.units:
+            for other in unit.hard | unit.soft:
+                if other not in unit.services and other in standing:
+                    wishes.setdefault(min(unit.services), set()).add(other)
+    for service, others in wishes.items():
+        for other in others:
+            first, second = sorted((find(service), find(other)))
+            leader[second] = first
+    return {
+        host.label: slug(min(find(service) for service in host.services if service in leader))
+        for host in hosts
+        if any(service in leader for service in host.services)
+    }

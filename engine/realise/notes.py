@@ -1,0 +1,67 @@
+"""Collect what the realiser has to tell: ledger entries and findings, each with its place in the source."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from engine.compose.model import Project
+from engine.findings import Finding, Severity
+from engine.plan import LedgerEntry
+
+Verdict = Literal["honoured", "approximated", "dropped"]
+Path = tuple[str | int, ...]
+
+
+class Notes:
+    """Gather ledger entries and findings of one drawing; the first entry of a path and code wins."""
+
+    def __init__(self, project: Project) -> None:
+        self._locate = project.locate
+        self._entries: dict[tuple[Path, str], LedgerEntry] = {}
+        self._findings: list[Finding] = []
+        self.covered: set[Path] = set()  # first three parts of the paths: the table of verdicts is silent on them
+
+    def ledger(self, path: Path, verdict: Verdict, reason: str, code: str) -> None:
+        """Enter how a key fares; ``code`` without its ``ledger.`` prefix."""
+        if (path, code) in self._entries:
+            return
+        position = self._locate(path)
+        self._entries[path, code] = LedgerEntry(
+            path, verdict, reason, f"ledger.{code}", position.line if position else None
+        )
+        self.covered.add(path[:3])
+
+    def finding(self, code: str, severity: Severity, message: str, path: Path = (), hint: str = "") -> None:
+        """Report a finding at a node of the drawing (or at none)."""
+        position = self._locate(path) if path else None
+        self._findings.append(
+            Finding(
+                code,
+                severity,
+                message,
+                path,
+                position.line if position else None,
+                position.column if position else None,
+                hint,
+            )
+        )
+
+    def extend(self, findings: tuple[Finding, ...] | list[Finding]) -> None:
+        """Take findings over that were made elsewhere."""
+        self._findings.extend(findings)
+
+    @property
+    def entries(self) -> tuple[LedgerEntry, ...]:
+        """Return the ledger in the order of the source; entries without a line last."""
+        return tuple(sorted(self._entries.values(), key=_place))
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Return the findings, errors first, otherwise in the order in which they were made."""
+        rank = {"error": 0, "warning": 1, "info": 2}
+        return tuple(sorted(self._findings, key=lambda finding: rank[finding.severity]))
+
+
+def _place(entry: LedgerEntry) -> tuple[int, str, str]:
+    line = entry.line if entry.line is not None else 1 << 30
+    return line, "\0".join(map(str, entry.path)), entry.code
