@@ -95,11 +95,12 @@ class Watch(threading.Thread):
     def _send(self) -> None:
         from apps.operations.tasks import beat
 
+        at = time.monotonic()  # taken before, since the worker may have consumed it before the call returns
         try:
             beat.apply_async(
                 queue=queue_of(self._worker), retry=False, ignore_result=True, expires=self._figures.deaf_s
             )
-            self._sent_at = time.monotonic()
+            self._sent_at = at
         except (BrokerError, redis.RedisError, OSError) as error:
             log.warning("A beat could not be sent (%s)", type(error).__name__)
 
