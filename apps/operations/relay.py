@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+import psycopg
 import redis
 from celery import current_app
 from django.conf import settings
@@ -129,7 +130,7 @@ class Relay:
             except BrokerAwayError as error:
                 self._complain("Redis takes no messages (%s); the outbox keeps them", error)
                 stop.wait(PAUSE_S)
-            except (DatabaseError, InterfaceError) as error:
+            except (DatabaseError, InterfaceError, psycopg.Error) as error:
                 self._complain("PostgreSQL does not answer (%s)", type(error).__name__)
                 connection.close()
                 stop.wait(PAUSE_S)

@@ -232,7 +232,13 @@ def test_leases_are_renewed_while_a_slow_call_is_under_way(start, finish, script
     tune(lease_s=0.6, heartbeat_s=0.1)
     script.on_start = lambda step: (time.sleep(1.5), Outcome.done())[1]
     operation = start({"a": {}})
-    other = threading.Thread(target=lambda: (time.sleep(1.0), drive(operation.pk, budget_s=0.1), connections.close_all()))
+
+    def rival():
+        time.sleep(1.0)
+        drive(operation.pk, budget_s=0.1)
+        connections.close_all()
+
+    other = threading.Thread(target=rival)
     other.start()
     operation = finish(operation)
     other.join()
