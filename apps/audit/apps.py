@@ -15,5 +15,5 @@ class AuditConfig(AppConfig):
         from apps.audit import services
         from apps.tenancy import auditing, rotation
 
-        auditing.register_recorder(services.record)
+        auditing.register_recorder(services.record, services.gathered)
         rotation.register_follower(services.seal_heads_anew)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -29,30 +31,63 @@ def record(
     """Append what `who` (a Principal, or `System(organization)`) did, in the transaction of what was done.
 
     `action` is dotted ("cloud.create"). `data` is JSON-able; secrets are taken out of it. The organization's chain is
-    locked until the transaction ends, so call this last, after slow work and after other locks.
+    locked until the transaction ends, so call this last, after slow work and after other locks. Within `gathered()`
+    it is only locked, and the entry only gets its place, at the end.
     """
-    actor_id = who.user.pk if isinstance(who, Principal) else None
-    with transaction.atomic():
-        head = _locked_head(who.organization)
-        entry = Entry(
-            organization=who.organization,
-            sequence=head.sequence + 1,
-            at=timezone.now(),
-            actor=_fit(who.actor, "actor"),
-            actor_id=actor_id,
-            action=_fit(action, "action"),
-            object_type=_fit(object_type, "object_type"),
-            object_id=_fit(str(object_id), "object_id"),
-            object_name=_fit(object_name, "object_name"),
-            data=plain(redact(dict(data or {}))),
-            previous_hash=head.hash,
-        )
-        entry.hash = entry_hash(entry)
-        entry.save(force_insert=True)
-        head.sequence, head.hash = entry.sequence, entry.hash
-        head.key_version, head.mac = newest_mac(who.organization.pk, head.sequence, head.hash)
-        head.save(update_fields=["sequence", "hash", "key_version", "mac"])
+    entry = Entry(
+        organization=who.organization,
+        at=timezone.now(),
+        actor=_fit(who.actor, "actor"),
+        actor_id=who.user.pk if isinstance(who, Principal) else None,
+        action=_fit(action, "action"),
+        object_type=_fit(object_type, "object_type"),
+        object_id=_fit(str(object_id), "object_id"),
+        object_name=_fit(object_name, "object_name"),
+        data=plain(redact(dict(data or {}))),
+    )
+    waiting = _waiting.get()
+    if waiting is not None:
+        waiting.append(entry)
+    else:
+        _append([entry])
     return entry
+
+
+@contextmanager
+def gathered() -> Iterator[None]:
+    """Append what is recorded meanwhile at the end, in one go; nothing of it when an exception passes.
+
+    For a transaction that goes on with slow work after it has recorded something: other writes of the organization
+    need not wait for it. Use it inside of the transaction.
+    """
+    if _waiting.get() is not None:
+        yield
+        return
+    entries: list[Entry] = []
+    before = _waiting.set(entries)
+    try:
+        yield
+    finally:
+        _waiting.reset(before)
+    _append(entries)
+
+
+_waiting: ContextVar[list[Entry] | None] = ContextVar("audit entries that wait for the end", default=None)
+
+
+def _append(entries: list[Entry]) -> None:
+    if not entries:
+        return
+    with transaction.atomic():
+        # Always in the same order, so that no two transactions wait for each other's chains.
+        for entry in sorted(entries, key=lambda entry: entry.organization_id.bytes):
+            head = _locked_head(entry.organization)
+            entry.sequence, entry.previous_hash = head.sequence + 1, head.hash
+            entry.hash = entry_hash(entry)
+            entry.save(force_insert=True)
+            head.sequence, head.hash = entry.sequence, entry.hash
+            head.key_version, head.mac = newest_mac(head.organization_id, head.sequence, head.hash)
+            head.save(update_fields=["sequence", "hash", "key_version", "mac"])
 
 
 def _locked_head(organization: Organization) -> Head:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from apps.tenancy.access import Actor
@@ -11,12 +12,18 @@ from apps.tenancy.faults import Defect
 Recorder = Callable[[Actor, str, str, object, str, Mapping[str, Any]], Any]
 
 _recorder: Recorder | None = None
+_gathered: Callable[[], AbstractContextManager[None]] = nullcontext
 
 
-def register_recorder(recorder: Recorder) -> None:
-    """Set the function that appends to the audit log; see `apps.audit.services.record`."""
-    global _recorder
-    _recorder = recorder
+def register_recorder(recorder: Recorder, gathered: Callable[[], AbstractContextManager[None]]) -> None:
+    """Set what appends to the audit log; see `record` and `gathered` of `apps.audit.services`."""
+    global _recorder, _gathered
+    _recorder, _gathered = recorder, gathered
+
+
+def gathered() -> AbstractContextManager[None]:
+    """Append what is recorded within at its end, so that slow work does not keep the log locked."""
+    return _gathered()
 
 
 def record(who: Actor, action: str, object_type: str, object_id: object, name: str, data: Mapping[str, Any]) -> None:

@@ -21,6 +21,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from apps.tenancy import auditing
 from apps.tenancy.access import Principal, principal_for
 from apps.tenancy.faults import fault
 from apps.tenancy.keys import keyring
@@ -51,7 +52,8 @@ def idempotent(method: View) -> View:
             known = _record(principal, key)
             if known is not None:
                 return _replay(known, digests)
-            response = method(view, request, *args, **kwargs)
+            with auditing.gathered():
+                response = method(view, request, *args, **kwargs)
             if response.status_code < 400:
                 _keep(principal, key, request, digests[0], response)
             else:

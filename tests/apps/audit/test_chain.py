@@ -6,7 +6,7 @@ from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
 
 from apps.audit.models import Entry, Head
-from apps.audit.services import anchor, record, verify
+from apps.audit.services import anchor, gathered, record, verify
 from apps.tenancy.access import System
 from apps.tenancy.models import Organization
 
@@ -207,3 +207,35 @@ def test_entries_appended_at_the_same_time_form_one_chain():
     assert not failures
     assert list(Entry.objects.values_list("sequence", flat=True)) == list(range(1, 41))
     assert codes(organization) == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_slow_work_after_an_entry_keeps_nobody_waiting_when_entries_are_gathered():
+    organization = Organization.objects.create(slug="acme", name="Acme")
+    done = []
+
+    def other():
+        try:
+            record(System(organization), "quick", "thing", "2")
+            done.append(True)
+        finally:
+            connection.close()
+
+    with transaction.atomic(), gathered():
+        record(System(organization), "slow", "thing", "1")
+        thread = threading.Thread(target=other)
+        thread.start()
+        thread.join(10)
+        assert done == [True]
+    assert list(Entry.objects.values_list("sequence", "action")) == [(1, "quick"), (2, "slow")]
+    assert codes(organization) == []
+
+
+def test_gathered_entries_vanish_with_the_exception_that_passes(acme):
+    with pytest.raises(RuntimeError), transaction.atomic(), gathered():
+        record(System(acme), "first", "thing", "1")
+        raise RuntimeError
+    assert not Entry.objects.exists()
+    with gathered(), gathered():
+        record(System(acme), "inner", "thing", "1")
+    assert Entry.objects.get().sequence == 1
