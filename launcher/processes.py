@@ -52,9 +52,14 @@ def machine_program(environ: Mapping[str, str], host: str, port: int, files: Cer
 
 
 def worker_program(environ: Mapping[str, str], number: int) -> Program:
-    """Run a Celery worker without the parts that were seen to silence it (portal/celery.py says which)."""
+    """Run a Celery worker without the parts that were seen to silence it (portal/celery.py says which).
+
+    The first one reads the clouds too; the others stay free for operations while a cloud hangs.
+    """
+    queues = "celery,inventory" if number == 1 else "celery"
     command = [
-        sys.executable, "-m", "celery", "-A", "portal.celery", "--quiet", "worker", "--hostname", f"worker-{number}@%h",
+        sys.executable, "-m", "celery", "-A", "portal.celery", "--quiet", "worker",
+        "--hostname", f"worker-{number}@%h", "--queues", queues,
         "--concurrency", "2", "--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "INFO",
     ]  # fmt: skip
     return Program(f"worker-{number}", lambda: wrapped(command), WORKERS, environ, stop_timeout_s=20)

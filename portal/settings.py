@@ -180,7 +180,11 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TASK_SOFT_TIME_LIMIT = 120
 CELERY_TASK_TIME_LIMIT = 150
 CELERY_TIMEZONE = "UTC"
+# Reading a cloud may hang as long as the cloud does. It must never keep a poke waiting, so it has a queue of its own,
+# which some workers consume and others do not.
+CELERY_TASK_ROUTES = {"apps.clouds.tasks.*": {"queue": "inventory"}, "portal.tasks.*": {"queue": "inventory"}}
 CELERY_BEAT_SCHEDULE = {
     "refresh the clouds": {"task": "apps.clouds.tasks.refresh_clouds", "schedule": 60.0},
+    "sweep": {"task": "operations.sweep", "schedule": 30.0, "options": {"expires": 30}},
     "forget what has expired": {"task": "portal.tasks.forget_expired", "schedule": 3600.0},
 }

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.compose import load, to_json
 from portal.env import VARIABLES
 
 CLONE = Path(__file__).resolve().parents[2]
@@ -31,7 +32,16 @@ def project():
 
 def test_the_reference_implementation_accepts_it(project):
     replicas = {name: service.get("deploy", {}).get("replicas", 1) for name, service in project["services"].items()}
-    assert replicas == {"web": 2, "worker": 3, "relay": 1, "beat": 1, "migrate": 1, "postgres": 1, "redis": 1}
+    assert replicas == {
+        "web": 2,
+        "worker": 3,
+        "reader": 1,
+        "relay": 1,
+        "beat": 1,
+        "migrate": 1,
+        "postgres": 1,
+        "redis": 1,
+    }
 
 
 def test_it_asks_for_the_address_before_it_starts_anything():
@@ -65,7 +75,7 @@ def test_the_servers_are_checked_and_redis_evicts_nothing(project):
 
 
 def test_the_tables_are_there_before_anything_reads_them(project):
-    for name in ("web", "worker", "relay", "beat"):
+    for name in ("web", "worker", "reader", "relay", "beat"):
         needs = project["services"][name]["depends_on"]
         assert needs["migrate"]["condition"] == "service_completed_successfully", name
 
@@ -84,11 +94,12 @@ def test_secrets_are_written_once_into_a_closed_folder(tmp_path):
     assert {path.name: path.read_text() for path in folder.iterdir()} == before
 
 
-def test_our_own_loader_opens_it():
-    compose = pytest.importorskip("engine.compose.load", reason="the loader is not there yet")
-    assert compose
+def test_our_own_loader_opens_it(project):
+    text = (DEPLOY / "compose.yaml").read_text()
+    ours = load(text, environment={"ESCALE_URL": "https://escale.example.com"})
+    assert set(json.loads(to_json(ours))["services"]) == set(project["services"])
 
 
 def test_the_procfile_names_the_same_processes():
     names = {line.split(":")[0] for line in (CLONE / "Procfile").read_text().splitlines() if line}
-    assert names == {"web", "worker", "relay", "beat"}
+    assert names == {"web", "worker", "reader", "relay", "beat"}
