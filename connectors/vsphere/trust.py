@@ -1,0 +1,124 @@
+"""Decide whether the server at the other end is the right one, before anything secret is said to it."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import http.client
+import re
+import socket
+import ssl
+from pathlib import Path
+
+from connectors.base import Access, ConnectorError
+
+# Where distributions keep their CAs, for builds of Python whose OpenSSL looks elsewhere.
+_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
+
+
+class PinnedConnection(http.client.HTTPSConnection):
+    """An HTTPS connection that compares the leaf certificate of its own handshake before it sends a byte."""
+
+    def __init__(self, host: str, port: int, *, timeout: float, context: ssl.SSLContext, pin: str) -> None:
+        super().__init__(host, port, timeout=timeout, context=context)
+        self._pin = pin
+
+    def connect(self) -> None:
+        """Connect; ConnectorError ``cloud.trust`` when the certificate is not the pinned one."""
+        super().connect()
+        if not self._pin:
+            return
+        assert isinstance(self.sock, ssl.SSLSocket)
+        presented = hashlib.sha256(self.sock.getpeercert(binary_form=True) or b"").hexdigest()
+        if not hmac.compare_digest(presented, self._pin):
+            self.close()
+            raise ConnectorError(
+                "cloud.trust",
+                f"{self.host}:{self.port} presented a certificate with the SHA-256 fingerprint {_colons(presented)}, "
+                f"but {_colons(self._pin)} is pinned - the certificate was renewed, or somebody stands in between - "
+                "compare it with the one that the vCenter itself shows, and pin the new one only if they agree",
+                permanent=True,
+            )
+
+
+class Trust:
+    """How one cloud proves what it is: by a pinned certificate, by a CA file, or by the system's CAs.
+
+    Environment variables (``SSL_CERT_FILE``, ``REQUESTS_CA_BUNDLE``, proxies) have no say: what is trusted
+    depends on the cloud's settings alone. ``ValueError`` texts become ``cloud.invalid``.
+    """
+
+    def __init__(self, access: Access) -> None:
+        self.pin = _pin(access.thumbprint)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        if self.pin:
+            # The pin is compared with the very connection's certificate, so no chain is needed.
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        elif access.ca_pem:
+            try:
+                context.load_verify_locations(cadata=access.ca_pem)
+            except (ssl.SSLError, ValueError):
+                raise ConnectorError(
+                    "cloud.invalid",
+                    "The CA certificate cannot be read - it is not in PEM form - paste the text that begins with "
+                    "-----BEGIN CERTIFICATE-----",
+                    permanent=True,
+                ) from None
+        else:
+            _load_system(context)
+        self.context = context
+
+    def connection(self, host: str, port: int, timeout_s: float) -> PinnedConnection:
+        """Return a connection that is not yet open."""
+        return PinnedConnection(host, port, timeout=timeout_s, context=self.context, pin=self.pin)
+
+
+def refusal(host: str, port: int, error: ssl.SSLCertVerificationError, timeout_s: float) -> ConnectorError:
+    """Explain a certificate that no CA vouches for, and name its fingerprint so that it can be pinned."""
+    shown = presented(host, port, timeout_s)
+    fingerprint = f" (its SHA-256 fingerprint is {_colons(shown)})" if shown else ""
+    return ConnectorError(
+        "cloud.trust",
+        f"The certificate of {host}:{port} is not trusted{fingerprint} - {error.verify_message or 'it is not valid'} - "
+        "give the cloud its CA certificate, or pin this fingerprint after you compared it on the vCenter",
+        permanent=True,
+    )
+
+
+def presented(host: str, port: int, timeout_s: float) -> str:
+    """Return the fingerprint of the certificate that a server shows, "" when it shows none; sends nothing to it."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    try:
+        with (
+            socket.create_connection((host, port), timeout_s) as raw,
+            context.wrap_socket(raw, server_hostname=host) as secured,
+        ):
+            return hashlib.sha256(secured.getpeercert(binary_form=True) or b"").hexdigest()
+    except OSError:
+        return ""
+
+
+def _pin(thumbprint: str) -> str:
+    digits = re.sub(r"[\s:]", "", thumbprint).lower()
+    if digits and not re.fullmatch(r"[0-9a-f]{64}", digits):
+        raise ConnectorError(
+            "cloud.invalid",
+            "The thumbprint is not a SHA-256 fingerprint - it must have 64 hexadecimal digits (older ones are SHA-1) - "
+            "take it from: openssl s_client -connect HOST:443 | openssl x509 -noout -fingerprint -sha256",
+            permanent=True,
+        )
+    return digits
+
+
+def _load_system(context: ssl.SSLContext) -> None:
+    paths = ssl.get_default_verify_paths()
+    cafile = next((file for file in (paths.openssl_cafile, *_BUNDLES) if Path(file).is_file()), None)
+    capath = paths.openssl_capath if Path(paths.openssl_capath).is_dir() else None
+    if cafile or capath:
+        context.load_verify_locations(cafile, capath)
+
+
+def _colons(digits: str) -> str:
+    return ":".join(digits[at : at + 2] for at in range(0, len(digits), 2)).upper()
