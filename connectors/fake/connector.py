@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sqlite3
 import tempfile
@@ -29,6 +30,7 @@ _INVERSE = {
     "machine.create": "machine.delete",
     "machine.start": "machine.stop",
     "machine.stop": "machine.start",
+    "machine.detach": "machine.restore",
 }
 _IRREVERSIBLE = frozenset({"folder.delete", "network.delete", "volume.delete", "machine.delete"})
 
@@ -38,8 +40,8 @@ class FakeConnector:
 
     ``access.options``: ``state`` path of the file (default: one per address in the temporary folder) ·
     ``duration_s`` of every task, or a mapping of verb to seconds, ``"*"`` for the others (default 0.02) ·
-    ``boot_s`` from power-on to the first address (default 0.02) · ``password`` and ``thumbprint`` that are
-    the right ones (default: any) · ``inventory`` the bare cloud as ``Inventory.to_json``.
+    ``boot_s`` from power-on to the first address (default 0.02) · ``password_sha256`` and ``thumbprint``
+    of the right ones (default: any) · ``inventory`` the bare cloud as ``Inventory.to_json``.
     """
 
     capabilities = frozenset(Capability)
@@ -52,9 +54,12 @@ class FakeConnector:
     # Reads
 
     def probe(self) -> Health:
-        """Say that the cloud is there; ConnectorError when a fault is scripted."""
+        """Say that the cloud is there, or what is wrong."""
         started = time.monotonic()
-        self._call("probe")
+        try:
+            self._call("probe")
+        except ConnectorError as error:
+            return Health(False, error.message, findings=(Finding(error.code, "error", error.message),))
         facts = {
             "product": "Fake cloud",
             "version": "1.0",
@@ -123,7 +128,7 @@ class FakeConnector:
 
     def start(self, action: Action, key: str) -> Outcome:
         """Begin a task, or find the one, or the thing, that this key has led to before."""
-        if action.verb not in VERBS:
+        if action.verb not in VERBS | set(_INVERSE.values()):
             raise ConnectorError("cloud.invalid", f"The fake cloud knows no verb {action.verb!r}", permanent=True)
         rules = self._call(action.verb, action.resource)
         error = next((rule.error() for rule in rules if rule.mode == "refuse"), None)
@@ -157,7 +162,7 @@ class FakeConnector:
             if found is not None:
                 return found
         elif action.verb in ("machine.start", "machine.stop"):
-            machine = effects.thing(_target(action))
+            machine = effects.owned({"external_id": _target(action), "owner": action.owner.to_json()})
             wanted = "on" if action.verb == "machine.start" else "off"
             if machine is not None and machine["data"]["power"] == wanted:
                 return Outcome.done(external_id=machine["id"])
@@ -175,7 +180,7 @@ class FakeConnector:
         }
         hang = any(rule.mode == "hang" for rule in rules)
         fail = next((rule for rule in rules if rule.mode == "fail"), None)
-        duration_s = self._duration_s(action.verb)
+        duration_s = self._duration_s(action.verb) + sum(rule.seconds for rule in rules if rule.mode == "slow")
         due = None if hang else now + duration_s * (fail.at_percent / 100 if fail else 1)
         task_id = "task-" + uuid.uuid4().hex[:12]
         db.execute(
@@ -298,7 +303,8 @@ class FakeConnector:
                 "pinned one - compare it with the cloud's own and pin it if it is right",
                 permanent=True,
             )
-        if "password" in self._options and self._access.password != self._options["password"]:
+        digest = hashlib.sha256(self._access.password.encode()).hexdigest()
+        if self._options.get("password_sha256", digest) != digest:
             raise ConnectorError(
                 "cloud.not_authenticated",
                 f"{self._access.address} refused the user name or the password - correct the cloud's credential",

@@ -78,6 +78,23 @@ class Control:
                 "UPDATE thing SET data = ? WHERE id = ?", (dump({**json.loads(row["data"]), **data}), external_id)
             )
 
+    def disown(self, external_id: str) -> None:
+        """Change a thing's markers, so that it is another deployment's."""
+        with self._store.transaction() as db:
+            db.execute("UPDATE thing SET deployment = ?, step = '' WHERE id = ?", (str(uuid.uuid4()), external_id))
+
+    def copy(self, external_id: str) -> str:
+        """Copy a thing with its markers, as people do by hand; return the copy's id."""
+        copied = str(uuid.uuid4())
+        with self._store.transaction() as db:
+            db.execute(
+                "INSERT INTO thing (id, kind, name, deployment, resource, step, visible_at, data)"
+                " SELECT ?, kind, name || ' copy', deployment, resource, step, visible_at + 1e-6, data"
+                " FROM thing WHERE id = ?",
+                (copied, external_id),
+            )
+        return copied
+
     def delete(self, external_id: str) -> None:
         """Delete a thing behind everybody's back."""
         with self._store.transaction() as db:

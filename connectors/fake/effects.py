@@ -246,10 +246,20 @@ class Effects:
         found = self.owned(payload)
         if found is None:
             return {"gone": True}
-        detached = [disk["volume"] for disk in found["data"]["disks"] if disk["volume"]]
-        found["data"]["disks"] = [disk for disk in found["data"]["disks"] if not disk["volume"]]
-        self.save(found["id"], found["data"])
+        data = found["data"]
+        detached = [disk["volume"] for disk in data["disks"] if disk["volume"]]
+        if detached:
+            data.update(before={"disks": data["disks"], "hash": data["hash"]}, hash="detached")
+            data["disks"] = [disk for disk in data["disks"] if not disk["volume"]]
+            self.save(found["id"], data)
         return {"external_id": found["id"], "detached": detached}
+
+    def _machine_restore(self, payload: Payload) -> Result:
+        """Take back what detaching the data disks has done."""
+        found = self.machine(payload)
+        found["data"].update(found["data"].pop("before", {}))
+        self.save(found["id"], found["data"])
+        return {"external_id": found["id"]}
 
     def _machine_delete(self, payload: Payload) -> Result:
         found = self.owned(payload)

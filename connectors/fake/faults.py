@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from connectors.base import ConnectorError
 
-Mode = Literal["refuse", "fail", "cut", "lose", "hang", "block", "lag"]
+Mode = Literal["refuse", "fail", "cut", "lose", "hang", "block", "lag", "slow"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Rule:
     ``mode``: ``refuse`` the call at once · ``fail`` the task at ``at_percent`` · ``cut`` the connection after the
     cloud has processed the call · ``lose`` the call before the cloud saw it (the caller cannot tell the two
     apart) · ``hang``: the task never ends (it can be cancelled) · ``block`` the call for ``seconds`` · ``lag``: what
-    was made becomes visible ``seconds`` after the task's end.
+    was made becomes visible ``seconds`` after the task's end · ``slow``: the task lasts ``seconds`` longer.
     ``verb``: one of the verbs, ``"poll"``, ``"observe"``, ``"probe"``, ``"inventory"``, or ``"*"``.
     """
 
