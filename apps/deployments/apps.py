@@ -9,3 +9,23 @@ class DeploymentsConfig(AppConfig):
     name = "apps.deployments"
     label = "deployments"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Hook what only this app knows into the journal and the cloud handler below it."""
+        from apps.clouds import handler
+        from apps.clouds.services import register_use
+        from apps.deployments import catalogue, preparing, recording  # noqa: F401
+        from apps.operations.registry import Kind, register_kind
+
+        for kind in ("deploy", "update", "destroy"):
+            register_kind(
+                Kind(
+                    kind,
+                    on_steps_done=recording.on_steps_done,
+                    on_steps_reverted=recording.on_steps_reverted,
+                    on_finished=recording.on_finished,
+                    on_resumed=recording.on_resumed,
+                )
+            )
+        handler.register_preparer("*", preparing.prepare)
+        register_use(recording.deployments_on)

@@ -64,8 +64,7 @@ def make_plan(
         raise invalid_fault(error.findings) from None
     target = reading.target(cloud)
     prior = prior_of(deployment)
-    policy = {**project.policy}
-    desired = realise(drawing, target, owner, policy, given, prior=placement_of(prior))
+    desired = realise(drawing, target, owner, project.policy, given, prior)
     observed = observe(cloud, owner) if deployment is not None else ObservedState()
     body = planner.plan(desired, observed, prior, owner, cloud.name)
     return _store(principal, project, cloud, version, deployment_id, deployment_name, "apply", given, body)
@@ -120,16 +119,6 @@ def prior_of(deployment: Deployment | None) -> dict[str, Mapping[str, Any]]:
     if deployment is None:
         return {}
     return {resource.key: resource.spec for resource in deployment.resources.all() if resource.spec}
-
-
-def placement_of(prior: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-    """Return which machine each workload ("web/1") was last placed on."""
-    return {
-        f"{workload['service']}/{workload['replica']}": key
-        for key, spec in prior.items()
-        if spec.get("kind") == "machine"
-        for workload in spec.get("workloads", ())
-    }
 
 
 def observe(cloud: Cloud, owner: Owner) -> ObservedState:
