@@ -29,7 +29,7 @@ _BLOCK = re.compile(r"(?:^|[:\s-])\s*[|>][+-]?\d?[+-]?\s*(?:\#.*)?$")
 
 def coloured(text: str) -> list[SafeString]:
     """Return the text's lines as HTML, each with its tokens in spans; everything of the author's is escaped."""
-    return list(_coloured(text.split("\n")))
+    return list(_coloured(text.removesuffix("\n").split("\n")))
 
 
 def _coloured(lines: Iterable[str]) -> Iterator[SafeString]:

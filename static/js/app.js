@@ -5,6 +5,7 @@
 
   const root = document.documentElement;
   const typing = (target) => target.closest("input, textarea, select, [contenteditable]");
+  root.classList.add("js");
   for (const element of document.querySelectorAll(".js-only")) element.hidden = false;
 
   // Theme: the profile form works without a script; with one it applies at once.

@@ -79,7 +79,7 @@
     gutter.replaceChildren(numbers);
     paint.replaceChildren(body);
     scroll();
-    size.textContent = `${lines.length} × ${new Blob([area.value]).size} B`;
+    size.textContent = size.dataset.text.replace("{lines}", lines.length).replace("{size}", new Blob([area.value]).size);
   };
   const scroll = () => {
     gutter.scrollTop = area.scrollTop;
@@ -88,7 +88,7 @@
   const where = () => {
     const before = area.value.slice(0, area.selectionStart);
     const line = before.split("\n").length;
-    position.textContent = `${line} : ${before.length - before.lastIndexOf("\n")}`;
+    position.textContent = position.dataset.text.replace("{line}", line).replace("{column}", before.length - before.lastIndexOf("\n"));
   };
   area.addEventListener("scroll", scroll, { passive: true });
   for (const name of ["keyup", "click", "focus"]) area.addEventListener(name, where);

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import template
+from django.utils.translation import gettext_lazy
 
 from apps.blueprints.models import Blueprint
 from apps.clouds.models import Cloud
@@ -14,6 +15,18 @@ from apps.tenancy.access import principal_for
 register = template.Library()
 
 SHOWN = 8
+KINDS = {
+    "machine": gettext_lazy("machine"),
+    "volume": gettext_lazy("data disk"),
+    "network": gettext_lazy("network"),
+    "folder": gettext_lazy("folder"),
+}
+
+
+@register.simple_tag
+def kind_name(kind: str) -> str:
+    """Return the word for a kind of resource."""
+    return str(KINDS.get(kind, kind))
 
 
 @register.inclusion_tag("deployments/_short.html", takes_context=True)

@@ -20,6 +20,7 @@ from apps.operations.showing import progress
 from apps.tenancy.access import Principal
 from apps.tenancy.models import Role
 from apps.tenancy.pages import frame_for, is_partial, page
+from apps.tenancy.templatetags.ui import look
 
 HITS = 6
 STATES_SHOWN = ("running", "deploying", "updating", "failed", "destroying")
@@ -44,7 +45,11 @@ def overview(request: HttpRequest, principal: Principal) -> HttpResponseBase:
         "project": project,
         "live": [(operation, progress(operation)) for operation in live],
         "recent": list(operations.select_related("created_by").exclude(pk__in=[one.pk for one in live])[:6]),
-        "counts": [(state, by_state[state]) for state in STATES_SHOWN if by_state.get(state)],
+        "counts": [
+            (state, f"{by_state[state]} {look('deployment', state)[2].lower()}")
+            for state in STATES_SHOWN
+            if by_state.get(state)
+        ],
         "total": sum(by_state.values()),
         "deployments": list(deployments.select_related("cloud", "version__blueprint")[:6]),
         "clouds": [(cloud, capacity(cloud)) for cloud in clouds],

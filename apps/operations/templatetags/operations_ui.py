@@ -31,3 +31,9 @@ def took(step: Step | Operation) -> float | None:
     if step.started_at is None or step.finished_at is None:
         return None
     return (step.finished_at - step.started_at).total_seconds()
+
+
+@register.filter
+def short_verb(verb: str) -> str:
+    """Return what is done without what it is done to: "create" for "machine.create"; the lane names the thing."""
+    return verb.rpartition(".")[2]
