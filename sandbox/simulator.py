@@ -62,7 +62,7 @@ def find_go() -> Path:
 
 def _go_version(go: str) -> tuple[int, int] | None:
     try:
-        out = subprocess.run(
+        out = subprocess.run(  # noqa: S603 - a Go that find_go chose
             [go, "version"], capture_output=True, text=True, timeout=30, env={**os.environ, "GOTOOLCHAIN": "local"}
         )
     except (OSError, subprocess.TimeoutExpired):
@@ -92,7 +92,7 @@ def build() -> Path:
             return BINARY
         fresh = BINARY.with_suffix(".new")
         command = [str(find_go()), "build", "-trimpath", "-ldflags=-s -w", "-o", str(fresh), "."]
-        done = subprocess.run(
+        done = subprocess.run(  # noqa: S603 - our own sources
             command, cwd=SOURCE, capture_output=True, text=True, env={**os.environ, "CGO_ENABLED": "0"}
         )
         if done.returncode:
@@ -154,7 +154,7 @@ class Simulator:
         command += ["--strict"] * self._strict + ["--ephemeral"] * self._ephemeral
         secrets = {"ESCALE_VCENTER_USERNAME": self._account, "ESCALE_VCENTER_PASSWORD": self._password}
         with open(self.log_file, "a") as log:
-            self._process = subprocess.Popen(
+            self._process = subprocess.Popen(  # noqa: S603 - what build() made
                 command,
                 stdin=subprocess.PIPE,  # its end tells the simulator that we are gone
                 stdout=subprocess.PIPE,
@@ -165,7 +165,9 @@ class Simulator:
         line = self._first_line(self._process)
         if not line:
             self.kill()
-            raise SimulatorError(f"The simulated vCenter {self.name} did not start - its log ends with:\n{self.log_end()}")
+            raise SimulatorError(
+                f"The simulated vCenter {self.name} did not start - its log ends with:\n{self.log_end()}"
+            )
         self.ready = json.loads(line)
         self.port = int(urllib.parse.urlsplit(self.ready["url"]).port or 0)
         return self
@@ -218,7 +220,9 @@ class Simulator:
     def __enter__(self) -> Self:
         return self.start()
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stop()
 
     # Facts
@@ -293,7 +297,7 @@ class Simulator:
         return dict(self._control("POST", "/faults", {"method": method, "fault": fault, **rule}))
 
     def fail_task(self, method: str, fault: str, after_ms: int = 0, **rule: Any) -> dict[str, Any]:
-        """Make the task of a method fail when it has run ``after_ms``; with ``after_effect=True`` once its work is done."""
+        """Make the task of a method fail when it has run ``after_ms``, or with ``after_effect=True`` after its work."""
         return self.fault(method, fault, in_task=True, after_ms=after_ms, **rule)
 
     def faults(self) -> list[dict[str, Any]]:
@@ -327,7 +331,7 @@ class Simulator:
 
     def _control(self, verb: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         token = Path(self.ready["control_token_file"]).read_text()
-        request = urllib.request.Request(
+        request = urllib.request.Request(  # noqa: S310 - the simulator's own http address
             self.ready["control_url"] + path,
             method=verb,
             data=None if body is None else json.dumps(body).encode(),
@@ -338,4 +342,6 @@ class Simulator:
             with opener.open(request, timeout=30) as response:
                 return json.load(response)
         except urllib.error.HTTPError as error:
-            raise SimulatorError(f"{verb} {path}: {error.code} {error.read().decode(errors='replace').strip()}") from None
+            raise SimulatorError(
+                f"{verb} {path}: {error.code} {error.read().decode(errors='replace').strip()}"
+            ) from None

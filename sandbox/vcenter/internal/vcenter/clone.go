@@ -26,7 +26,11 @@ func cloneMachine(j *job, m *simulator.Method) (types.AnyType, types.BaseMethodF
 		return nil, fault
 	}
 	original := vc.configOf(j.ctx, source)
-	release, fault := vc.storage.promise(place.datastore, diskBytes(original.Hardware.Device))
+	var bytes int64
+	for _, disk := range disksAmong(original.Hardware.Device) {
+		bytes += disk.capacity
+	}
+	release, fault := vc.storage.promise(place.datastore, bytes)
 	if fault != nil {
 		return nil, fault
 	}
@@ -62,9 +66,14 @@ func (vc *VCenter) createClone(j *job, folder *simulator.Folder, place placement
 			spec.InstanceUuid = c.InstanceUuid
 		}
 	}
-	spec.DeviceChange = copyDevices(original.Hardware.Device)
-	host := place.host.Self
+	spec.DeviceChange = asAdditions(original.Hardware.Device)
 	result, fault := j.commit(func() (types.AnyType, types.BaseMethodFault) {
+		// once more, now that nobody else places: so that clones made at once are spread
+		place, fault := vc.place(place.pool, req.Spec.Location.Host, place.datastore)
+		if fault != nil {
+			return nil, fault
+		}
+		host := place.host.Self
 		if fault := vc.nameTaken(folder, req.Name); fault != nil {
 			return nil, fault
 		}
@@ -87,13 +96,12 @@ func inherited(options []types.BaseOptionValue) []types.BaseOptionValue {
 	return kept
 }
 
-// copyDevices turns a machine's devices into additions: disks and network cards become new ones.
-func copyDevices(devices []types.BaseVirtualDevice) []types.BaseVirtualDeviceConfigSpec {
+// asAdditions turns devices, which it changes, into additions: disks and network cards become new ones.
+func asAdditions(devices []types.BaseVirtualDevice) []types.BaseVirtualDeviceConfigSpec {
 	standard := object.VirtualDeviceList(esx.VirtualDevice) // what every machine has anyway
-	copies := deepCopy(types.ArrayOfVirtualDevice{VirtualDevice: devices}).VirtualDevice
 	var changes []types.BaseVirtualDeviceConfigSpec
-	for _, device := range copies {
-		if standard.Find(object.VirtualDeviceList(copies).Name(device)) != nil {
+	for _, device := range devices {
+		if standard.Find(object.VirtualDeviceList(devices).Name(device)) != nil {
 			continue
 		}
 		change := &types.VirtualDeviceConfigSpec{Operation: types.VirtualDeviceConfigSpecOperationAdd, Device: device}

@@ -162,7 +162,7 @@ func (c *controlServer) setFree(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c.vc.storage.setFree(ds, bytes)
-	reply(w, map[string]int64{"free": c.vc.storage.free(ds)})
+	reply(w, map[string]int64{"free": c.vc.storage.freeOf(ds)})
 }
 
 // hang accepts connections and answers nothing until it is taken back.

@@ -107,11 +107,14 @@ func (vc *VCenter) completeDisk(ctx *simulator.Context, home *simulator.Datastor
 		}
 		return ds, capacityOf(disk), nil
 	case types.VirtualDeviceConfigSpecOperationEdit:
-		previous := old.(*types.VirtualDisk)
-		if backing.Uuid == "" {
-			if was, ok := previous.Backing.(*types.VirtualDiskFlatVer2BackingInfo); ok {
-				backing.Uuid = was.Uuid
-			}
+		previous, ok := old.(*types.VirtualDisk)
+		if !ok {
+			return nil, 0, &types.InvalidDeviceSpec{InvalidVmConfig: types.InvalidVmConfig{Property: "virtualDeviceSpec.device"}}
+		}
+		if was, ok := previous.Backing.(*types.VirtualDiskFlatVer2BackingInfo); ok {
+			// while cloning, the caller edits what it read of the source: the file is the clone's all the same
+			backing.FileName, backing.Uuid, backing.Datastore = was.FileName, was.Uuid, was.Datastore
+			ds = vc.datastoreOf(was.FileName)
 		}
 		return ds, capacityOf(disk) - capacityOf(previous), nil
 	}

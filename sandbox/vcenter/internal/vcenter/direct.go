@@ -10,7 +10,7 @@ import (
 // answerRefresh follows Datastore.RefreshDatastore; the library's sets the capacity to a tebibyte a host.
 func (vc *VCenter) answerRefresh(_ *simulator.Context, m *simulator.Method) soap.HasFault {
 	if ds, ok := vc.registry.Get(m.This).(*simulator.Datastore); ok {
-		vc.storage.refresh(ds)
+		vc.storage.recount(ds)
 	}
 	if m.Name == "RefreshDatastoreStorageInfo" {
 		return &methods.RefreshDatastoreStorageInfoBody{Res: &types.RefreshDatastoreStorageInfoResponse{}}

@@ -38,7 +38,6 @@ func createDisk(j *job, m *simulator.Method) (types.AnyType, types.BaseMethodFau
 		if fault == nil {
 			fault = vc.write(j.ctx, file, capacity, newDiskUUID())
 		}
-		vc.storage.refresh(ds)
 		return req.Name, fault
 	})
 }
@@ -59,7 +58,7 @@ func deleteDisk(j *job, m *simulator.Method) (types.AnyType, types.BaseMethodFau
 				return nil, &types.CannotDeleteFile{FileFault: types.FileFault{File: req.Name}}
 			}
 		}
-		vc.storage.refreshAll()
+		vc.storage.recount(vc.datastoreOf(req.Name))
 		return nil, nil
 	})
 }
@@ -71,8 +70,8 @@ func (vc *VCenter) runs(name string) bool {
 		if vm.Runtime.PowerState != types.VirtualMachinePowerStatePoweredOn {
 			continue
 		}
-		for _, disk := range disksOf(vm.Config.Hardware.Device) {
-			if backingFile(disk) == name {
+		for _, disk := range disksAmong(vm.Config.Hardware.Device) {
+			if disk.file == name {
 				return true
 			}
 		}
@@ -97,9 +96,7 @@ func extendDisk(j *job, m *simulator.Method) (types.AnyType, types.BaseMethodFau
 	}
 	defer release()
 	return j.commit(func() (types.AnyType, types.BaseMethodFault) {
-		fault := vc.write(j.ctx, file, capacity, "")
-		vc.storage.refresh(ds)
-		return nil, fault
+		return nil, vc.write(j.ctx, file, capacity, "")
 	})
 }
 
@@ -133,7 +130,6 @@ func copyDisk(j *job, m *simulator.Method) (types.AnyType, types.BaseMethodFault
 		_ = os.Remove(target.descriptor)
 		return nil, fault
 	}
-	vc.storage.refreshAll()
 	return nil, nil
 }
 
@@ -182,7 +178,7 @@ func moveDisk(j *job, m *simulator.Method) (types.AnyType, types.BaseMethodFault
 			return nil, fault
 		}
 		fault = vc.write(j.ctx, file, file.capacity(), "")
-		vc.storage.refreshAll()
+		vc.storage.recountAll()
 		return nil, fault
 	})
 }

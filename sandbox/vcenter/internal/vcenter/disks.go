@@ -33,20 +33,15 @@ func (vc *VCenter) openDisk(ctx *simulator.Context, name string) (diskFile, type
 }
 
 // materialise makes a machine's disk real: see write.
-func (vc *VCenter) materialise(ctx *simulator.Context, disk *types.VirtualDisk) types.BaseMethodFault {
-	name := backingFile(disk)
-	if name == "" {
+func (vc *VCenter) materialise(ctx *simulator.Context, disk attached) types.BaseMethodFault {
+	if disk.file == "" {
 		return nil
 	}
-	file, fault := vc.openDisk(ctx, name)
+	file, fault := vc.openDisk(ctx, disk.file)
 	if fault != nil {
 		return fault
 	}
-	id := ""
-	if backing, ok := disk.Backing.(*types.VirtualDiskFlatVer2BackingInfo); ok {
-		id = backing.Uuid
-	}
-	return vc.write(ctx, file, capacityOf(disk), id)
+	return vc.write(ctx, file, disk.capacity, disk.uuid)
 }
 
 // write makes a disk's flat file as long as its capacity (sparse, never shorter than it was) and keeps capacity and
@@ -101,8 +96,7 @@ func backingFile(disk *types.VirtualDisk) string {
 
 // copyDisks copies the source's bytes into the clone's disks: the clone has them in the same order.
 func (vc *VCenter) copyDisks(j *job, source, clone *simulator.VirtualMachine) types.BaseMethodFault {
-	from := disksOf(vc.configOf(j.ctx, source).Hardware.Device)
-	to := disksOf(vc.configOf(j.ctx, clone).Hardware.Device)
+	from, to := vc.disksOf(j.ctx, source), vc.disksOf(j.ctx, clone)
 	for i, disk := range to {
 		if fault := vc.materialise(j.ctx, disk); fault != nil {
 			return fault
@@ -110,11 +104,11 @@ func (vc *VCenter) copyDisks(j *job, source, clone *simulator.VirtualMachine) ty
 		if i >= len(from) {
 			continue
 		}
-		src, fault := vc.openDisk(j.ctx, backingFile(from[i]))
+		src, fault := vc.openDisk(j.ctx, from[i].file)
 		if fault != nil {
 			return fault
 		}
-		dst, fault := vc.openDisk(j.ctx, backingFile(disk))
+		dst, fault := vc.openDisk(j.ctx, disk.file)
 		if fault != nil {
 			return fault
 		}

@@ -37,6 +37,7 @@ func destroyFolder(j *job, m *simulator.Method) (types.AnyType, types.BaseMethod
 		return nil, nil
 	})
 	if fault == nil {
+		vc.storage.recountAll()
 		vc.showEffects(j.ctx)
 	}
 	return nil, fault

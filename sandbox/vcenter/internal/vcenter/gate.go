@@ -28,7 +28,7 @@ type gate struct {
 
 func newGate(vc *VCenter) *gate {
 	g := &gate{vc: vc, calls: map[string]int{}, delays: maps.Clone(vc.settings.MethodDelays)}
-	g.director = &director{Self: types.ManagedObjectReference{Type: "EscaleDirector", Value: "director"}}
+	g.director = &director{mo.ResourcePlanningManager{Self: types.ManagedObjectReference{Type: "EscaleDirector", Value: "director"}}}
 	vc.registry.Put(g.director)
 	return g
 }
@@ -46,20 +46,24 @@ func (g *gate) handle(ctx *simulator.Context, m *simulator.Method) (mo.Reference
 		time.Sleep(g.delay(m.Name)) // a task-returning call answers at once; its delay is the task's
 	}
 	if rule := g.callRule(m); rule != nil {
-		return g.redirect(ctx, m, func(*simulator.Context) soap.HasFault { return refuse(rule.fault(), rule.Message) })
+		about := m.This
+		if ctx.Session == nil {
+			return nil, rule.fault(about)
+		}
+		return g.redirect(m, func(*simulator.Context) soap.HasFault { return refuse(rule.fault(about), rule.Message) })
 	}
-	if answer := g.vc.route(m); answer != nil {
-		original := *m
-		return g.redirect(ctx, m, func(ctx *simulator.Context) soap.HasFault { return answer(ctx, &original) })
+	if ctx.Session == nil {
+		return nil, nil // the library lets only the anonymous calls pass, and knows them by their names
 	}
-	return nil, nil
+	answer, original := g.vc.route(m), *m
+	return g.redirect(m, func(ctx *simulator.Context) soap.HasFault { return answer(ctx, &original) })
 }
 
 func isTask(name string) bool { return strings.HasSuffix(name, "_Task") }
 
 // redirect sends a call to the director. The library looks an object up in the session after this hook,
 // so that only another reference, not another object, has an effect.
-func (g *gate) redirect(_ *simulator.Context, m *simulator.Method, answer answer) (mo.Reference, types.BaseMethodFault) {
+func (g *gate) redirect(m *simulator.Method, answer answer) (mo.Reference, types.BaseMethodFault) {
 	m.This, m.Name, m.Body = g.director.Self, "Perform", &call{answer: answer}
 	return nil, nil
 }
@@ -68,11 +72,9 @@ type answer = func(*simulator.Context) soap.HasFault
 
 type call struct{ answer answer }
 
-// director is the object that answers what is not left to the library.
-type director struct{ Self types.ManagedObjectReference }
-
-// Reference makes the director a managed object.
-func (d *director) Reference() types.ManagedObjectReference { return d.Self }
+// director is the object that answers what is not left to the library, which wants every object to begin with a type
+// of package mo: this one has nothing but a reference.
+type director struct{ mo.ResourcePlanningManager }
 
 // Lock does nothing: calls to the director must not wait for each other.
 func (d *director) Lock() {}

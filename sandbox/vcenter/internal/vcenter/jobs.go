@@ -141,14 +141,14 @@ func (j *job) perform(w work) (result types.AnyType, fault types.BaseMethodFault
 				return nil, failed
 			}
 		}
-		return nil, rule.fault()
+		return nil, rule.fault(j.method.This)
 	}
 	if failed := j.pass(duration, duration); failed != nil {
 		return nil, failed
 	}
 	result, fault = w(j, j.method)
 	if fault == nil && rule != nil {
-		return nil, rule.fault()
+		return nil, rule.fault(j.method.This)
 	}
 	return result, fault
 }

@@ -1,8 +1,12 @@
 package vcenter
 
 import (
+	"fmt"
+	"log"
 	"reflect"
+	"runtime/debug"
 	"strings"
+	"sync"
 
 	"github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25/mo"
@@ -20,6 +24,24 @@ func (vc *VCenter) context() *simulator.Context {
 func fork(ctx *simulator.Context) *simulator.Context {
 	own := *ctx
 	return &own
+}
+
+// free gives back every lock that a context still holds after a panic in the library, which unlocks without defer.
+// Objects with a lock of their own are left alone: the library takes those with defer.
+func (vc *VCenter) free(ctx *simulator.Context) {
+	for _, object := range vc.registry.AllReference("") {
+		if _, ok := object.(sync.Locker); !ok {
+			drain(ctx.Map.AcquireLock(ctx, object))
+		}
+	}
+}
+
+// drain releases a counted lock until nothing is held: then the release itself panics.
+func drain(release func()) {
+	defer func() { _ = recover() }()
+	for {
+		release()
+	}
 }
 
 // invoke calls the library's implementation of a method and, when that starts a task, waits for its end.
@@ -44,9 +66,23 @@ func (vc *VCenter) invokeBody(ctx *simulator.Context, m *simulator.Method) (soap
 	if method.Type().NumIn() == 2 {
 		args = append([]reflect.Value{reflect.ValueOf(ctx)}, args...)
 	}
-	var body soap.HasFault
-	ctx.WithLock(handler, func() { body = method.Call(args)[0].Interface().(soap.HasFault) })
-	return body, nil
+	return vc.protected(ctx, m.Name, func() soap.HasFault {
+		var body soap.HasFault
+		ctx.WithLock(handler, func() { body = method.Call(args)[0].Interface().(soap.HasFault) })
+		return body
+	})
+}
+
+// protected turns a panic of the library into a SystemError.
+func (vc *VCenter) protected(ctx *simulator.Context, name string, call func() soap.HasFault) (body soap.HasFault, fault types.BaseMethodFault) {
+	defer func() {
+		if r := recover(); r != nil {
+			log.Printf("panic in %s: %v\n%s", name, r, debug.Stack())
+			vc.free(ctx)
+			body, fault = nil, &types.SystemError{Reason: fmt.Sprintf("simulator: %v", r)}
+		}
+	}()
+	return call(), nil
 }
 
 // object finds an object, among the session's own first (collectors, views).

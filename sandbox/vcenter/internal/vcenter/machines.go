@@ -35,22 +35,34 @@ func (vc *VCenter) configOf(ctx *simulator.Context, vm *simulator.VirtualMachine
 	return config
 }
 
-func disksOf(devices []types.BaseVirtualDevice) []*types.VirtualDisk {
-	var disks []*types.VirtualDisk
-	for _, d := range devices {
-		if disk, ok := d.(*types.VirtualDisk); ok {
-			disks = append(disks, disk)
-		}
-	}
+// attached is what the files need to know of a machine's disk.
+type attached struct {
+	file     string // datastore path of the descriptor
+	capacity int64  // bytes
+	uuid     string
+}
+
+// disksOf reads a machine's disks under its lock, in the order of its devices.
+func (vc *VCenter) disksOf(ctx *simulator.Context, vm *simulator.VirtualMachine) []attached {
+	var disks []attached
+	ctx.WithLock(vm, func() { disks = disksAmong(vm.Config.Hardware.Device) })
 	return disks
 }
 
-func diskBytes(devices []types.BaseVirtualDevice) int64 {
-	var total int64
-	for _, disk := range disksOf(devices) {
-		total += capacityOf(disk)
+func disksAmong(devices []types.BaseVirtualDevice) []attached {
+	var disks []attached
+	for _, d := range devices {
+		disk, ok := d.(*types.VirtualDisk)
+		if !ok {
+			continue
+		}
+		a := attached{file: backingFile(disk), capacity: capacityOf(disk)}
+		if backing, ok := disk.Backing.(*types.VirtualDiskFlatVer2BackingInfo); ok {
+			a.uuid = backing.Uuid
+		}
+		disks = append(disks, a)
 	}
-	return total
+	return disks
 }
 
 func capacityOf(disk *types.VirtualDisk) int64 {
@@ -96,8 +108,7 @@ func createMachine(j *job, m *simulator.Method) (types.AnyType, types.BaseMethod
 		return nil, &types.InvalidVmConfig{Property: "configSpec.files.vmPathName"}
 	}
 	home := vc.datastoreOf(spec.Files.VmPathName)
-	place, fault := vc.place(req.Pool, req.Host, home)
-	if fault != nil {
+	if _, fault := vc.place(req.Pool, req.Host, home); fault != nil {
 		return nil, fault
 	}
 	needs, fault := vc.completeDevices(j.ctx, home, nil, spec.DeviceChange)
@@ -118,8 +129,13 @@ func createMachine(j *job, m *simulator.Method) (types.AnyType, types.BaseMethod
 	if home.Summary.Type == "vsan" { // its folders are objects with a UUID, which the server names
 		spec.Files.VmPathName = "[" + home.Name + "] " + spec.Name
 	}
-	req.Host = &place.host.Self
 	result, fault := j.commit(func() (types.AnyType, types.BaseMethodFault) {
+		// once more, now that nobody else places: so that machines made at once are spread
+		place, fault := vc.place(req.Pool, req.Host, home)
+		if fault != nil {
+			return nil, fault
+		}
+		req.Host = &place.host.Self
 		if fault := vc.nameTaken(folder, spec.Name); fault != nil {
 			return nil, fault
 		}
@@ -167,27 +183,26 @@ func destroyMachine(j *job, m *simulator.Method) (types.AnyType, types.BaseMetho
 	}
 	_, fault := j.commit(func() (types.AnyType, types.BaseMethodFault) { return nil, j.vc.destroy(j.ctx, vm) })
 	if fault == nil {
+		j.vc.storage.recountAll()
 		j.vc.showEffects(j.ctx)
 	}
 	return nil, fault
 }
 
-// destroy removes a machine with its files; the caller holds vc.writer.
+// destroy removes a machine with its files; the caller holds vc.writer, and counts the free space afterwards.
 func (vc *VCenter) destroy(ctx *simulator.Context, vm *simulator.VirtualMachine) types.BaseMethodFault {
-	config := vc.configOf(ctx, vm)
 	elsewhere := vc.filesOfOthers(vm)
-	folder := vc.folderOf(config.Files.VmPathName)
-	var files []string
-	for _, disk := range disksOf(config.Hardware.Device) {
-		name := backingFile(disk)
-		if elsewhere[name] {
+	folder := vc.folderOf(vm.Config.Files.VmPathName)
+	var files []diskFile
+	for _, disk := range vc.disksOf(ctx, vm) {
+		if elsewhere[disk.file] {
 			continue
 		}
-		if file, fault := vc.openDisk(ctx, name); fault == nil {
-			files = append(files, file.flat, file.descriptor)
+		if file, fault := vc.openDisk(ctx, disk.file); fault == nil {
+			files = append(files, file)
 		}
 	}
-	container := option(config.ExtraConfig, simulator.ContainerBackingOptionKey) != ""
+	container := option(vm.Config.ExtraConfig, simulator.ContainerBackingOptionKey) != ""
 	if _, fault := vc.invoke(ctx, &simulator.Method{Name: "UnregisterVM", This: vm.Self,
 		Body: &types.UnregisterVM{This: vm.Self}}); fault != nil {
 		return fault
@@ -196,7 +211,8 @@ func (vc *VCenter) destroy(ctx *simulator.Context, vm *simulator.VirtualMachine)
 		_ = vm.DestroyTask(ctx, &types.Destroy_Task{This: vm.Self})
 	}
 	for _, file := range files {
-		_ = os.Remove(file) // a file that is gone already needs no removal
+		_ = os.Remove(file.flat) // a file that is gone already needs no removal
+		_ = os.Remove(file.descriptor)
 	}
 	removeOwnFiles(folder)
 	return nil
@@ -210,8 +226,8 @@ func (vc *VCenter) filesOfOthers(vm *simulator.VirtualMachine) map[string]bool {
 		if other.Self == vm.Self {
 			continue
 		}
-		for _, disk := range disksOf(other.Config.Hardware.Device) {
-			files[backingFile(disk)] = true
+		for _, disk := range disksAmong(other.Config.Hardware.Device) {
+			files[disk.file] = true
 		}
 	}
 	return files
@@ -291,6 +307,7 @@ func (vc *VCenter) discard(ctx *simulator.Context, ref types.ManagedObjectRefere
 	if !ok {
 		return
 	}
+	defer vc.storage.recountAll()
 	if vm.Runtime.PowerState != types.VirtualMachinePowerStatePoweredOff {
 		_, _ = vc.invoke(ctx, &simulator.Method{Name: "PowerOffVM_Task", This: ref, Body: &types.PowerOffVM_Task{This: ref}})
 	}

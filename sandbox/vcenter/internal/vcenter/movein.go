@@ -131,12 +131,12 @@ func (b *builder) pool(cluster *simulator.ClusterComputeResource, name string) t
 
 // fill writes a recognisable first sector, so that a copied disk can be told from an empty one.
 func (b *builder) fill(vm *simulator.VirtualMachine, plan MachinePlan) {
-	for i, disk := range disksOf(b.vc.configOf(b.ctx, vm).Hardware.Device) {
+	for i, disk := range b.vc.disksOf(b.ctx, vm) {
 		if fault := b.vc.materialise(b.ctx, disk); fault != nil {
 			b.err = fmt.Errorf("%s: %T", plan.Name, fault)
 			return
 		}
-		file, fault := b.vc.openDisk(b.ctx, backingFile(disk))
+		file, fault := b.vc.openDisk(b.ctx, disk.file)
 		if fault != nil {
 			b.err = fmt.Errorf("%s: %T", plan.Name, fault)
 			return

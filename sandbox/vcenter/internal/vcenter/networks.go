@@ -97,10 +97,24 @@ func (vc *VCenter) addPortgroups(j *job, dvs types.ManagedObjectReference, specs
 		}
 	}
 	_, fault := j.commit(func() (types.AnyType, types.BaseMethodFault) {
-		return vc.invoke(j.ctx, &simulator.Method{Name: "AddDVPortgroup_Task", This: dvs,
+		result, fault := vc.invoke(j.ctx, &simulator.Method{Name: "AddDVPortgroup_Task", This: dvs,
 			Body: &types.AddDVPortgroup_Task{This: dvs, Spec: specs}})
+		for _, cluster := range vc.clusters() { // the library names a new port group once for each host
+			j.ctx.WithLock(cluster, func() { cluster.Network = unique(cluster.Network) })
+		}
+		return result, fault
 	})
 	return fault
+}
+
+func unique(refs []types.ManagedObjectReference) []types.ManagedObjectReference {
+	var kept []types.ManagedObjectReference
+	for _, ref := range refs {
+		if !slices.Contains(kept, ref) {
+			kept = append(kept, ref)
+		}
+	}
+	return kept
 }
 
 // reconfigurePortgroup follows DistributedVirtualPortgroup.ReconfigureDVPortgroup_Task: what the spec leaves out stays.
@@ -149,15 +163,11 @@ func destroyPortgroup(j *job, m *simulator.Method) (types.AnyType, types.BaseMet
 		if fault != nil {
 			return nil, fault
 		}
-		for _, e := range vc.registry.All("HostSystem") {
-			if host, ok := e.(*simulator.HostSystem); ok {
-				j.ctx.Map.RemoveReference(j.ctx, host, &host.Network, pg.Self)
-			}
+		for _, host := range vc.hosts() {
+			j.ctx.Map.RemoveReference(j.ctx, host, &host.Network, pg.Self)
 		}
-		for _, e := range vc.registry.All("ClusterComputeResource") {
-			if cluster, ok := e.(*simulator.ClusterComputeResource); ok {
-				j.ctx.Map.RemoveReference(j.ctx, cluster, &cluster.Network, pg.Self)
-			}
+		for _, cluster := range vc.clusters() {
+			j.ctx.Map.RemoveReference(j.ctx, cluster, &cluster.Network, pg.Self)
 		}
 		return result, nil
 	})

@@ -18,6 +18,7 @@ type observer struct {
 
 	mu   sync.Mutex
 	done map[types.ManagedObjectReference]chan struct{} // tasks of the library that somebody may wait for
+	hurt map[types.ManagedObjectReference]bool          // those of them that ended in a panic
 }
 
 func observe(vc *VCenter) *observer {
@@ -25,6 +26,7 @@ func observe(vc *VCenter) *observer {
 		vc:   vc,
 		self: types.ManagedObjectReference{Type: "EscaleObserver", Value: "observer"},
 		done: map[types.ManagedObjectReference]chan struct{}{},
+		hurt: map[types.ManagedObjectReference]bool{},
 	}
 	vc.registry.AddHandler(o)
 	return o
@@ -91,6 +93,9 @@ func (o *observer) guard(task *simulator.Task) {
 		defer func() {
 			if r := recover(); r != nil {
 				log.Printf("panic in %s: %v\n%s", t.Info.Name, r, debug.Stack())
+				o.mu.Lock()
+				o.hurt[t.Self] = true
+				o.mu.Unlock()
 				result, fault = nil, &types.SystemError{Reason: fmt.Sprintf("simulator: %v", r)}
 			}
 		}()
@@ -118,6 +123,13 @@ func (o *observer) await(ctx *simulator.Context, ref types.ManagedObjectReferenc
 	o.mu.Unlock()
 	if running {
 		<-done
+	}
+	o.mu.Lock()
+	hurt := o.hurt[ref]
+	delete(o.hurt, ref)
+	o.mu.Unlock()
+	if hurt {
+		o.vc.free(ctx)
 	}
 	var info types.TaskInfo
 	ctx.WithLock(task, func() { info = task.Info })

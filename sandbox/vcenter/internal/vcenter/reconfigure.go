@@ -1,6 +1,8 @@
 package vcenter
 
 import (
+	"slices"
+
 	"github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25/types"
 )
@@ -18,7 +20,10 @@ func reconfigureMachine(j *job, m *simulator.Method) (types.AnyType, types.BaseM
 // reconfigure completes what clients may leave out, checks the space that new disks need, lets the library apply
 // the change, and gives new disks their bytes.
 func (vc *VCenter) reconfigure(j *job, vm *simulator.VirtualMachine, spec *types.VirtualMachineConfigSpec) (types.AnyType, types.BaseMethodFault) {
-	existing := vc.configOf(j.ctx, vm).Hardware.Device
+	var existing []types.BaseVirtualDevice
+	if len(spec.DeviceChange) > 0 {
+		existing = vc.configOf(j.ctx, vm).Hardware.Device
+	}
 	needs, fault := vc.completeDevices(j.ctx, vc.homeDatastore(vm), existing, spec.DeviceChange)
 	if fault != nil {
 		return nil, fault
@@ -36,7 +41,19 @@ func (vc *VCenter) reconfigure(j *job, vm *simulator.VirtualMachine, spec *types
 	if fault != nil {
 		return nil, fault
 	}
+	if len(spec.DeviceChange) == 0 {
+		return result, nil
+	}
+	if deletesFiles(spec.DeviceChange) {
+		vc.storage.recountAll()
+	}
 	return result, vc.settle(j.ctx, vm)
+}
+
+func deletesFiles(changes []types.BaseVirtualDeviceConfigSpec) bool {
+	return slices.ContainsFunc(changes, func(c types.BaseVirtualDeviceConfigSpec) bool {
+		return c.GetVirtualDeviceConfigSpec().FileOperation == types.VirtualDeviceConfigSpecFileOperationDestroy
+	})
 }
 
 // promiseAll sets space aside on several datastores, or on none.
@@ -60,7 +77,7 @@ func (vc *VCenter) promiseAll(needs map[*simulator.Datastore]int64) (func(), typ
 
 // settle gives all disks of a machine their bytes, and shows what follows elsewhere: free space, users of networks.
 func (vc *VCenter) settle(ctx *simulator.Context, vm *simulator.VirtualMachine) types.BaseMethodFault {
-	for _, disk := range disksOf(vc.configOf(ctx, vm).Hardware.Device) {
+	for _, disk := range vc.disksOf(ctx, vm) {
 		if fault := vc.materialise(ctx, disk); fault != nil {
 			return fault
 		}
@@ -71,6 +88,6 @@ func (vc *VCenter) settle(ctx *simulator.Context, vm *simulator.VirtualMachine) 
 
 // showEffects refreshes properties of other objects that the library does not keep.
 func (vc *VCenter) showEffects(ctx *simulator.Context) {
-	vc.storage.refreshAll()
+	vc.storage.showAll()
 	vc.showNetworkUsers(ctx)
 }

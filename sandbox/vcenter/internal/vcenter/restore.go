@@ -185,15 +185,13 @@ func (r *restorer) portgroup(text json.RawMessage) error {
 	dvs.Summary.PortgroupName = append(dvs.Summary.PortgroupName, pg.Name)
 	dc := r.vc.datacenter()
 	dc.Network = append(dc.Network, pg.Self)
-	for _, e := range r.vc.registry.All("HostSystem") {
-		if host, ok := e.(*simulator.HostSystem); ok && slices.Contains(pg.Host, host.Self) {
+	for _, host := range r.vc.hosts() {
+		if slices.Contains(pg.Host, host.Self) {
 			host.Network = append(host.Network, pg.Self)
 		}
 	}
-	for _, e := range r.vc.registry.All("ClusterComputeResource") {
-		if cluster, ok := e.(*simulator.ClusterComputeResource); ok {
-			cluster.Network = append(cluster.Network, pg.Self)
-		}
+	for _, cluster := range r.vc.clusters() {
+		cluster.Network = append(cluster.Network, pg.Self)
 	}
 	return nil
 }

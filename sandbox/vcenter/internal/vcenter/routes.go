@@ -47,7 +47,7 @@ func passOn(j *job, m *simulator.Method) (types.AnyType, types.BaseMethodFault) 
 	return j.commit(func() (types.AnyType, types.BaseMethodFault) { return j.vc.invoke(j.ctx, m) })
 }
 
-// route says who answers a call: nil leaves it to the library.
+// route says who answers a call.
 func (vc *VCenter) route(m *simulator.Method) func(*simulator.Context, *simulator.Method) soap.HasFault {
 	if direct, ok := directs[m.This.Type+"."+m.Name]; ok {
 		return func(ctx *simulator.Context, m *simulator.Method) soap.HasFault { return direct(vc, ctx, m) }
@@ -58,7 +58,16 @@ func (vc *VCenter) route(m *simulator.Method) func(*simulator.Context, *simulato
 	case changesInventory(m):
 		return vc.answerChange
 	}
-	return nil
+	return vc.answerLibrary
+}
+
+// answerLibrary leaves a call to the library as it is, but survives its panics.
+func (vc *VCenter) answerLibrary(ctx *simulator.Context, m *simulator.Method) soap.HasFault {
+	body, fault := vc.invokeBody(ctx, m)
+	if fault != nil {
+		return refuse(fault, "")
+	}
+	return body
 }
 
 // answerTask starts a job, or refuses at once what has no object.

@@ -31,12 +31,31 @@ type Rule struct {
 func (r *Rule) after() time.Duration { return time.Duration(r.AfterMS) * time.Millisecond }
 
 // fault makes the fault; check has proved that the name is one.
-func (r *Rule) fault() types.BaseMethodFault {
+func (r *Rule) fault(about types.ManagedObjectReference) types.BaseMethodFault {
 	fault, err := faultNamed(r.Fault, r.Properties)
 	if err != nil {
 		return &types.SystemError{Reason: err.Error()}
 	}
+	pointAt(fault, about)
 	return fault
+}
+
+// pointAt fills references that the fault must have (the object of a DuplicateName, the task of a TaskInProgress):
+// clients do not parse an empty one.
+func pointAt(fault types.BaseMethodFault, about types.ManagedObjectReference) {
+	target := reflect.ValueOf(fault).Elem()
+	for i := range target.NumField() {
+		field := target.Field(i)
+		ref, ok := field.Interface().(types.ManagedObjectReference)
+		if !ok || ref.Value != "" {
+			continue
+		}
+		ref = about
+		if target.Type().Field(i).Name == "Task" {
+			ref = types.ManagedObjectReference{Type: "Task", Value: "task-0"}
+		}
+		field.Set(reflect.ValueOf(ref))
+	}
 }
 
 func (r *Rule) check() error {

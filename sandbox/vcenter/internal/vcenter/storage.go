@@ -4,24 +4,35 @@ import (
 	"io/fs"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25/types"
 )
 
 // storage keeps the space of datastores honest: every file counts with its full length, as if all disks were thick.
+// Counting files takes milliseconds, so that between two counts it adds and subtracts what the jobs did.
 type storage struct {
-	vc      *VCenter
-	mu      sync.Mutex
-	volumes map[types.ManagedObjectReference]*volume
+	vc        *VCenter
+	mu        sync.Mutex
+	volumes   map[types.ManagedObjectReference]*volume
+	recounter *time.Timer // not nil while a count is due
 }
 
 // volume is one datastore's space, in bytes.
 type volume struct {
+	ds       *simulator.Datastore
 	capacity int64
 	foreign  int64 // taken by what this vCenter does not show
-	promised int64 // of changes under way, whose files are not yet there
+	taken    int64 // by files: the last count, corrected by what was done since
+	promised int64 // of changes under way
+	counts   int   // how often the files were counted
 }
+
+func (v *volume) free() int64 { return v.capacity - v.foreign - v.promised - v.taken }
+
+// recountDelay is how long additions and subtractions are trusted.
+const recountDelay = 150 * time.Millisecond
 
 func newStorage(vc *VCenter) *storage {
 	return &storage{vc: vc, volumes: map[types.ManagedObjectReference]*volume{}}
@@ -30,11 +41,11 @@ func newStorage(vc *VCenter) *storage {
 func (s *storage) adopt(ds *simulator.Datastore, plan DatastorePlan) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.volumes[ds.Self] = &volume{capacity: plan.CapacityGiB * gib, foreign: plan.ForeignGiB * gib}
+	s.volumes[ds.Self] = &volume{ds: ds, capacity: plan.CapacityGiB * gib, foreign: plan.ForeignGiB * gib}
 }
 
-// used sums the lengths of all files below the datastore's folder.
-func used(ds *simulator.Datastore) int64 {
+// count sums the lengths of all files below the datastore's folder.
+func count(ds *simulator.Datastore) int64 {
 	var total int64
 	_ = filepath.WalkDir(ds.Summary.Url, func(_ string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
@@ -48,36 +59,44 @@ func used(ds *simulator.Datastore) int64 {
 	return total
 }
 
-// free is what a new file may take.
-func (s *storage) free(ds *simulator.Datastore) int64 {
-	taken := used(ds)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	v := s.volumes[ds.Self]
-	if v == nil {
-		return 0
-	}
-	return max(0, v.capacity-v.foreign-v.promised-taken)
-}
-
-// promise sets space aside or answers NoDiskSpace; the returned function gives the promise back.
+// promise sets space aside or answers NoDiskSpace; the returned function ends the promise, when the files are there
+// or will never be.
 func (s *storage) promise(ds *simulator.Datastore, bytes int64) (func(), types.BaseMethodFault) {
 	if bytes <= 0 {
 		return func() {}, nil
 	}
-	taken := used(ds)
+	s.mu.Lock()
+	v := s.volumes[ds.Self]
+	scarce := v == nil || v.free() < bytes
+	s.mu.Unlock()
+	if scarce {
+		s.recount(ds)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	v := s.volumes[ds.Self]
-	if v != nil && v.capacity-v.foreign-v.promised-taken < bytes {
+	if v == nil || v.free() < bytes {
 		return nil, noDiskSpace(ds)
 	}
 	v.promised += bytes
-	return func() {
-		s.mu.Lock()
-		v.promised -= bytes
-		s.mu.Unlock()
-	}, nil
+	counts := v.counts
+	return func() { s.redeem(v, bytes, counts) }, nil
+}
+
+// redeem ends a promise. A count since then may have met some of its files, so that only a new one is right.
+func (s *storage) redeem(v *volume, bytes int64, counts int) {
+	s.mu.Lock()
+	v.promised -= bytes
+	recounted := v.counts != counts
+	if !recounted {
+		v.taken += bytes
+	}
+	s.mu.Unlock()
+	if recounted {
+		s.recount(v.ds)
+		return
+	}
+	s.show(v)
+	s.recountSoon()
 }
 
 func noDiskSpace(ds *simulator.Datastore) types.BaseMethodFault {
@@ -86,39 +105,94 @@ func noDiskSpace(ds *simulator.Datastore) types.BaseMethodFault {
 
 // setFree makes the free space what a test wants; later disks take from it as from any other.
 func (s *storage) setFree(ds *simulator.Datastore, bytes int64) {
-	taken := used(ds)
+	s.recount(ds)
 	s.mu.Lock()
 	v := s.volumes[ds.Self]
-	v.capacity = max(v.capacity, taken+bytes)
-	v.foreign = v.capacity - taken - bytes
+	v.capacity = max(v.capacity, v.taken+v.promised+bytes)
+	v.foreign = v.capacity - v.taken - v.promised - bytes
 	s.mu.Unlock()
-	s.refresh(ds)
+	s.show(v)
 }
 
-// refresh shows the current capacity and free space in the datastore's properties.
-func (s *storage) refresh(ds *simulator.Datastore) {
-	free := s.free(ds)
+// freeOf is what a new file may take.
+func (s *storage) freeOf(ds *simulator.Datastore) int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if v := s.volumes[ds.Self]; v != nil {
+		return max(0, v.free())
+	}
+	return 0
+}
+
+// recount counts a datastore's files now.
+func (s *storage) recount(ds *simulator.Datastore) {
+	taken := count(ds)
 	s.mu.Lock()
 	v := s.volumes[ds.Self]
-	s.mu.Unlock()
-	if v == nil {
-		return
+	if v != nil {
+		v.taken = taken
+		v.counts++
 	}
+	s.mu.Unlock()
+	if v != nil {
+		s.show(v)
+	}
+}
+
+func (s *storage) recountAll() {
+	s.mu.Lock()
+	var all []*simulator.Datastore
+	for _, v := range s.volumes {
+		all = append(all, v.ds)
+	}
+	s.mu.Unlock()
+	for _, ds := range all {
+		s.recount(ds)
+	}
+}
+
+// recountSoon counts once for all that happens in the next moment.
+func (s *storage) recountSoon() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.recounter == nil {
+		s.recounter = time.AfterFunc(recountDelay, func() {
+			s.mu.Lock()
+			s.recounter = nil
+			s.mu.Unlock()
+			s.recountAll()
+		})
+	}
+}
+
+// show puts capacity and free space into the datastore's properties.
+func (s *storage) show(v *volume) {
 	ctx := s.vc.context()
-	ctx.WithLock(ds, func() {
-		info := ds.Info.GetDatastoreInfo()
-		info.FreeSpace, info.MaxFileSize, info.MaxMemoryFileSize = free, v.capacity, v.capacity
-		ctx.Update(ds, []types.PropertyChange{
-			{Name: "summary.capacity", Val: v.capacity},
+	ctx.WithLock(v.ds, func() {
+		s.mu.Lock()
+		capacity, free := v.capacity, max(0, v.free())
+		s.mu.Unlock()
+		if v.ds.Summary.Capacity == capacity && v.ds.Summary.FreeSpace == free {
+			return
+		}
+		info := v.ds.Info.GetDatastoreInfo()
+		info.FreeSpace, info.MaxFileSize, info.MaxMemoryFileSize = free, capacity, capacity
+		ctx.Update(v.ds, []types.PropertyChange{
+			{Name: "summary.capacity", Val: capacity},
 			{Name: "summary.freeSpace", Val: free},
 		})
 	})
 }
 
-func (s *storage) refreshAll() {
-	for _, e := range s.vc.registry.All("Datastore") {
-		if ds, ok := e.(*simulator.Datastore); ok {
-			s.refresh(ds)
-		}
+// showAll corrects what the library wrote into the properties while it worked.
+func (s *storage) showAll() {
+	s.mu.Lock()
+	var all []*volume
+	for _, v := range s.volumes {
+		all = append(all, v)
+	}
+	s.mu.Unlock()
+	for _, v := range all {
+		s.show(v)
 	}
 }

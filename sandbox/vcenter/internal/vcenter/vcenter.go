@@ -115,7 +115,7 @@ func (vc *VCenter) furnish() error {
 			return err
 		}
 	}
-	vc.storage.refreshAll()
+	vc.storage.recountAll()
 	vc.refreshHostUsage()
 	vc.registry.Handler = vc.gate.handle
 	return nil
