@@ -76,9 +76,9 @@ class Excerpt:
 
 
 def excerpts(text: str, findings: Iterable[Mapping[str, Any]]) -> list[Excerpt]:
-    """Return the findings in the order of their lines (those without one first), each with its line's text."""
+    """Return the findings, errors first and then by line, each with its line's text."""
     lines = text.split("\n")
-    ordered = sorted(findings, key=lambda finding: (finding["line"] or 0, finding["column"] or 0))
+    ordered = sorted(findings, key=lambda f: (f["severity"] != "error", f["line"] or 0, f["column"] or 0))
     return [Excerpt(finding, _line(lines, finding["line"])) for finding in ordered]
 
 

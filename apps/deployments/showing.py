@@ -190,3 +190,9 @@ def missing_images(services: Mapping[str, Mapping[str, Any]], known: Mapping[str
 def usable(cloud: Cloud) -> bool:
     """Tell whether a plan can be made for a cloud now, as far as is known."""
     return cloud.enabled and (cloud.health is None or bool(cloud.health.get("ok")))
+
+
+def readiness(item: Mapping[str, Any]) -> int:
+    """Return how good a choice a cloud is before anybody has chosen: one that is known to answer comes first."""
+    cloud: Cloud = item["cloud"]
+    return 2 * (cloud.enabled and bool((cloud.health or {}).get("ok"))) + usable(cloud)

@@ -53,12 +53,13 @@ def deploy(request: HttpRequest, principal: Principal, design_id: Any) -> HttpRe
         else:
             return redirect("plan", plan.pk)
     chosen = request.POST.get("cloud") or request.GET.get("cloud") or ""
-    clouds = [
+    clouds: list[dict[str, Any]] = [
         {"cloud": cloud, "room": capacity(cloud), "usable": showing.usable(cloud)}
         for cloud in Cloud.objects.visible_to(principal).order_by("name")
     ]
     if not chosen:
-        chosen = next((str(item["cloud"].name) for item in clouds if item["usable"]), "")  # type: ignore[attr-defined]
+        best = max(clouds, key=showing.readiness, default=None)
+        chosen = best["cloud"].name if best else ""
     context = {
         "blueprint": blueprint,
         "version": version,
