@@ -15,7 +15,7 @@ from engine.compose.envfiles import merged_environment
 from engine.compose.interpolation import Interpolator, interpolate
 from engine.compose.merging import drop_repetitions, extend_service, merge_models
 from engine.compose.model import Limits
-from engine.compose.normalisation import resolve_contents
+from engine.compose.normalisation import resolve_contents, resolve_listed_variables
 from engine.compose.paths import PathResolver, is_remote, join
 from engine.compose.positions import SourceLocator
 from engine.compose.report import Path, Refusal, Report
@@ -60,6 +60,7 @@ class Composer:
         self._bases: dict[tuple[str, str], _Base] = {}
         self._repeated = 0
         self._sources = 0
+        self._has_timestamps = False
 
     # --- sources ---
 
@@ -119,9 +120,10 @@ class Composer:
             self.broken.add(refusal.path[:2])
 
         drop_repetitions(model, refuse)
-        if document.has_timestamps:
-            _settle_timestamps(model, (), refuse)
+        self._has_timestamps = self._has_timestamps or document.has_timestamps
         if not context.is_base:
+            if self._has_timestamps:
+                _settle_timestamps(model, (), refuse)
             self._validate(model, locator, refuse)
             if "version" in model:
                 self.report.warning(
@@ -317,6 +319,7 @@ class Composer:
         set_defaults(model, refuse)
         PathResolver(relative, environment).resolve(model)
         resolve_contents(model, environment)
+        resolve_listed_variables(model, environment)
         return model
 
     def _included_environment(self, env_files: list[str], inside: str, context: Context) -> Mapping[str, str]:

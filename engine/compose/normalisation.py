@@ -26,6 +26,15 @@ def resolve_contents(model: dict[str, Any], environment: Mapping[str, str]) -> N
                     config["content"] = value
 
 
+def resolve_listed_variables(model: dict[str, Any], environment: Mapping[str, str]) -> None:
+    """Give variables that an included file lists without a value the one of its own environment."""
+    services = model.get("services")
+    for service in services.values() if services.__class__ is dict else ():
+        listed = service.get("environment") if service.__class__ is dict else None
+        if listed.__class__ is list:
+            service["environment"] = _resolve(listed, environment, keep_empty=True)
+
+
 def normalise(model: dict[str, Any], project: str, environment: Mapping[str, str]) -> None:
     """Make the implicit parts of a canonical model explicit, in place."""
     _networks(model)

@@ -91,11 +91,11 @@ class PathResolver:
 
     def _path(self, path: str) -> str:
         path = self._expanded(path)
-        return join(self._folder, path) if path else path
+        return join(self._folder, path) if path and path[0] != "~" else path
 
     def _host_path(self, path: str) -> str:
         path = self._expanded(path)
-        return path if _is_windows_absolute(path) else join(self._folder, path)
+        return path if _is_windows_absolute(path) or path[:1] == "~" else join(self._folder, path)
 
     def _context(self, path: str) -> str:
         if "://" in path or path.startswith("service:") or path.startswith(_REMOTE_CONTEXTS):

@@ -10,7 +10,8 @@ from functools import lru_cache
 from engine.compose.scalars import INT64_MAX, INT64_MIN
 
 _INTEGER = re.compile(r"[+-]?[0-9]+")
-_DECIMAL = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_DIGITS = "[0-9](?:_?[0-9])*"
+_DECIMAL = re.compile(rf"[+-]?({_DIGITS}(\.({_DIGITS})?)?|\.{_DIGITS})([eE][+-]?{_DIGITS})?")
 _HEX_FLOAT = re.compile(r"[+-]?0[xX][0-9a-fA-F_]*(\.[0-9a-fA-F_]*)?[pP][+-]?[0-9]+")
 _MAX_DIGITS = 400
 _TRUE = frozenset(("true", "y", "yes", "on"))

@@ -34,6 +34,7 @@ from engine.compose.scalars import PLAIN_TEXT_UNLESS, Timestamp, resolve_plain, 
 from engine.compose.yaml_errors import explain_yaml_error
 
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_INNER_MARK = re.compile("[\n\r\x85\u2028\u2029]\ufeff")
 _MERGE = object()
 _NO_KEY = object()
 _DROPPED = object()
@@ -110,6 +111,14 @@ def decode_text(raw: str | bytes, limits: Limits, report: Report, *, name: str =
             f"{prefix}The character U+{ord(forbidden.group()):04X} is not allowed in YAML"
             " - the file may be binary or damaged - remove it.",
             position=_position_at(text, forbidden.start()),
+        )
+        return None
+    mark = _INNER_MARK.search(text)
+    if mark:
+        report.error(
+            "compose.yaml.character",
+            f"{prefix}A byte order mark stands inside the file - two files were probably joined - remove it.",
+            position=_position_at(text, mark.start() + 1),
         )
         return None
     return text
@@ -253,7 +262,8 @@ class _Reader:
 
     def _tagged_scalar(self, event: Any, document: Document, stack: list[_Frame]) -> Any:
         tag, mode = event.tag, stack[-1].mode if stack else ""
-        if not mode and tag in ("!reset", "!override"):
+        is_key = bool(stack) and stack[-1].is_map and stack[-1].key is _NO_KEY
+        if not mode and not is_key and tag in ("!reset", "!override"):
             document.resets.append(_path(stack))
             return _DROPPED if tag == "!reset" else event.value
         try:
