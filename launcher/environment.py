@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Mapping, MutableMapping, Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from launcher.home import Home
 from launcher.places import CLONE, home_folder
@@ -29,7 +30,8 @@ def of_the_portal(
     """Return the settings of the portal's processes: what was given, and in the sandbox what it makes itself.
 
     An empty `database_url` or `redis_url` means that the environment gives it. Whatever the environment gives, as
-    `X` or as `X_FILE`, is left alone.
+    `X` or as `X_FILE`, is left alone, but for an ESCALE_URL that is another port of this machine: a shell that has
+    sourced a sandbox.env still has it.
     """
     made = {
         "ESCALE_SANDBOX": "1" if sandbox else "0",
@@ -44,7 +46,18 @@ def of_the_portal(
     if sandbox:
         made["SECRET_KEY"] = secrets["secret_key"]
         made["ESCALE_KEYS"] = secrets["escale_keys"]
-    return {name: value for name, value in made.items() if not is_given(given, name)}
+    kept = {name for name in made if is_given(given, name)}
+    if sandbox and _is_of_another_copy(given.get("ESCALE_URL", ""), url):
+        kept.discard("ESCALE_URL")
+    return {name: value for name, value in made.items() if name not in kept}
+
+
+def _is_of_another_copy(given: str, own: str) -> bool:
+    try:
+        there, here = urlsplit(given), urlsplit(own)
+        return there.hostname in ("127.0.0.1", "localhost", "::1") and there.port != here.port
+    except ValueError:
+        return False
 
 
 def is_given(environ: Mapping[str, str], name: str) -> bool:
