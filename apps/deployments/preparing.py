@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 
 from apps.deployments import grants
-from apps.deployments.models import Resource
+from apps.deployments.models import Plan, Resource
 from apps.operations.registry import StepContext
 from engine import userdata
 from engine.plan import Action
@@ -23,6 +24,8 @@ def prepare(step: StepContext, action: Action) -> Action:
     keys = {*action.uses, action.resource}
     rows = Resource.objects.filter(deployment_id=action.owner.deployment_id, key__in=keys)
     inputs = {row.key: {**row.facts, "external_id": row.external_id} for row in rows if row.external_id}
+    if missing := keys - inputs.keys():
+        inputs |= _found_networks(step, missing)
     action = action.with_inputs(inputs)
     if action.verb in ("machine.create", "machine.update") and action.spec.get("fetches_secrets"):
         token = grants.mint(
@@ -34,6 +37,13 @@ def prepare(step: StepContext, action: Action) -> Action:
         fetch = {"url": machine_endpoint(), "token": token, "ca": authority()}
         action = replace(action, spec={**action.spec, "userdata": userdata.materialise(action.spec["userdata"], fetch)})
     return action
+
+
+def _found_networks(step: StepContext, keys: set[str]) -> dict[str, dict[str, Any]]:
+    """Return networks that the drawing only uses, by name: nobody makes them, so no row speaks of them."""
+    desired = Plan.objects.filter(operation_id=step.operation_id).values_list("body__desired", flat=True).first() or {}
+    wanted = ((key, desired.get(key, {})) for key in keys)
+    return {key: {"name": spec["name"]} for key, spec in wanted if spec.get("managed") is False}
 
 
 def machine_endpoint() -> str:
