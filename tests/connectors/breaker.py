@@ -1,0 +1,137 @@
+"""A proxy that stands before a vCenter and breaks chosen calls: before it saw them, or after it has done them."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import hashlib
+import http.client
+import http.server
+import ipaddress
+import re
+import socket
+import ssl
+import threading
+from collections import Counter
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+
+def self_signed(folder: Path) -> tuple[Path, str]:
+    """Write a certificate for 127.0.0.1 with its key; return the file and its SHA-256 fingerprint."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "breaker")])
+    now = datetime.datetime.now(datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False)
+        .sign(key, hashes.SHA256())
+    )
+    file = folder / "breaker.pem"
+    file.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        + certificate.public_bytes(serialization.Encoding.PEM)
+    )
+    return file, hashlib.sha256(certificate.public_bytes(serialization.Encoding.DER)).hexdigest()
+
+
+class Breaker:
+    """Forward HTTPS to ``127.0.0.1:port``, and break what it was told to break."""
+
+    def __init__(self, port: int, folder: Path) -> None:
+        self.upstream = port
+        certificate, self.thumbprint = self_signed(folder)
+        self._lock = threading.Lock()
+        self._rules: dict[str, list[str]] = {}
+        self.seen: Counter[str] = Counter()
+        self.forwarded: Counter[str] = Counter()
+        breaker = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                breaker.handle(self)
+
+            do_GET = do_POST  # noqa: N815
+
+            def log_message(self, format: str, *args: object) -> None:
+                pass
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self._server.handle_error = lambda *_: None  # type: ignore[method-assign,assignment]
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+        self.port: int = self._server.server_address[1]
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def arm(self, method: str, how: str, times: int = 1) -> None:
+        """Break the next calls of a method: ``"before"`` or ``"after"`` the vCenter has seen them."""
+        with self._lock:
+            self._rules.setdefault(method, []).extend([how] * times)
+
+    def disarm(self) -> None:
+        with self._lock:
+            self._rules.clear()
+            self.seen.clear()
+            self.forwarded.clear()
+
+    def handle(self, request: http.server.BaseHTTPRequestHandler) -> None:
+        body = request.rfile.read(int(request.headers.get("Content-Length") or 0))
+        found = re.search(rb"<soapenv:Body>\s*<(\w+)", body)
+        method = found[1].decode() if found else request.path
+        with self._lock:
+            self.seen[method] += 1
+            rules = self._rules.get(method, [])
+            how = rules.pop(0) if rules else ""
+        if how == "before":
+            return self._cut(request)
+        upstream = http.client.HTTPSConnection(
+            "127.0.0.1", self.upstream, timeout=60, context=ssl._create_unverified_context()
+        )
+        headers = {name: value for name, value in request.headers.items() if name.lower() != "host"}
+        upstream.request(request.command, request.path, body or None, headers)
+        response = upstream.getresponse()
+        content = response.read()
+        with self._lock:
+            self.forwarded[method] += 1
+        if how == "after":
+            return self._cut(request)
+        request.send_response(response.status)
+        for name, value in response.getheaders():
+            if name.lower() not in ("transfer-encoding", "content-length", "connection", "date", "server"):
+                request.send_header(name, value)
+        request.send_header("Content-Length", str(len(content)))
+        request.end_headers()
+        request.wfile.write(content)
+        upstream.close()
+        return None
+
+    def _cut(self, request: http.server.BaseHTTPRequestHandler) -> None:
+        request.close_connection = True
+        with contextlib.suppress(OSError):
+            request.connection.shutdown(socket.SHUT_RDWR)
