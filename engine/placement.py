@@ -30,6 +30,7 @@ class Wish:
     usual_cluster: str | None = None
     held_cpus: int = 0
     held_memory_mib: int = 0
+    settled: bool = False  # every machine stands already: nothing is told of the choice
     policy: str = "DEFAULT"
     cpu_overcommit: float = 4.0
 
@@ -99,7 +100,8 @@ def _cluster(inventory: Inventory, wish: Wish, findings: list[Finding]) -> tuple
         )
         return wish.cluster or wish.usual_cluster, _reachable(inventory, wish.cluster or wish.usual_cluster)
     chosen = _best(fitting, wish)
-    _tell("cluster", chosen.name, [cluster.name for cluster in fitting], rejected, findings)
+    if not wish.settled:
+        _tell("cluster", chosen.name, [cluster.name for cluster in fitting], rejected, findings)
     return chosen.name, _reachable(inventory, chosen.name)
 
 

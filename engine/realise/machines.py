@@ -91,7 +91,7 @@ class _Realiser:
                 f"{self.owner.deployment}-{self.owner.deployment_id.replace('-', '')[:8]}",
             ),
         )
-        resources: dict[str, Resource] = {folder.key: folder} if machines else {}
+        resources: dict[str, Resource] = {folder.key: folder} if machines or disks else {}
         resources.update(sorted(wiring.resources.items()) if machines else ())
         datastores = self._place(machines, disks)
         for name in sorted(disks):
@@ -212,6 +212,7 @@ class _Realiser:
     def _machines(self, hosts: Sequence[Host], disks: Mapping[str, DiskPlan], wiring: Wiring) -> list[Machine]:
         writer = PartWriter(self.project, self.images, disks, wiring.spanning, self.owner.deployment, self.notes)
         parts: dict[str, ServicePart] = {}
+        labels = [host.label for host in hosts]
         for host in hosts:
             for service in host.services:
                 if service not in parts:
@@ -260,6 +261,7 @@ class _Realiser:
                     for place in part.owners
                 ],
                 "waits": list(wiring.waits.get(position, ())),
+                "after": [f"machine:{labels[other]}" for other in sorted(wiring.after.get(position, ()))],
             }
             files = {path: (data, file_mode(data)) for part in here.values() for path, data in part.files.items()}
             files.update(
@@ -429,7 +431,7 @@ class _Realiser:
     def _place(self, machines: Sequence[Machine], disks: Mapping[str, DiskPlan]) -> dict[str, str]:
         """Choose cluster and datastores; what exists already stays and counts only by what it grows."""
         self.cluster: str | None = None
-        if not machines:
+        if not machines and not disks:
             return {}
         present = self.prior.machines
         needs: dict[str, int] = {}
@@ -457,6 +459,7 @@ class _Realiser:
                 usual_cluster=self.prior.cluster,
                 held_cpus=sum(int(body.get("cpus") or 0) for body in present.values()),
                 held_memory_mib=sum(int(body.get("memory_mib") or 0) for body in present.values()),
+                settled=all(machine.key.removeprefix("machine:") in present for machine in machines),
                 policy=self.settings.placement,
                 cpu_overcommit=self.settings.cpu_overcommit,
             ),

@@ -1,0 +1,297 @@
+"""Compare one machine as drawn with the one applied last and the one that exists: what to do with it, and why."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from engine.observed import ObservedResource
+from engine.plan import Change
+from engine.planner.sides import Applied
+from engine.resources import Machine, config_hash, to_json
+from engine.userdata import HOME, read_file
+
+Detail = tuple[str, str, str]
+_COMPOSE = f"{HOME}/compose.yaml"
+_SETTINGS = f"{HOME}/machine.json"
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What to do with one machine.
+
+    ``applies``: its configuration changes, and not only its power. ``power``: "keep", "start", or "restart" (stop,
+    change, start).
+    """
+
+    change: Change
+    causes: list[str] = field(default_factory=list)
+    details: list[Detail] = field(default_factory=list)
+    spec: dict[str, Any] = field(default_factory=dict)
+    applies: bool = False
+    power: str = "keep"
+    kept: list[str] = field(default_factory=list)  # drift that is left alone
+
+    @property
+    def cause(self) -> str:
+        """Return the reasons as one text."""
+        return "; ".join(dict.fromkeys(self.causes)) or "as drawn"
+
+
+def compare(
+    drawn: Machine,
+    applied: Applied | None,
+    observed: ObservedResource,
+    renewed: Iterable[str],
+    moved_networks: Mapping[str, str],
+) -> Verdict:
+    """Return what to do with a machine that exists.
+
+    ``renewed`` are volumes that this plan makes again, ``moved_networks`` network -> why cards on it must be new.
+    """
+    before = applied.resource if applied and isinstance(applied.resource, Machine) else None
+    verdict = Verdict("keep")
+    marks = {config_hash(drawn)}
+    effective = _effective(drawn, before, observed, verdict)
+    marks.add(config_hash(effective))
+    if before is None:
+        if observed.config_hash not in marks:
+            verdict.change, verdict.applies = "update", True
+            verdict.causes.append("what was applied last is not known, and the machine carries another configuration")
+    else:
+        _replacement(drawn, before, observed, moved_networks, verdict)
+        if verdict.change != "replace" and observed.config_hash not in marks:
+            _update(effective, drawn, before, verdict)
+    for volume in renewed:
+        if any(disk.volume == volume for disk in drawn.disks) and verdict.change == "keep":
+            verdict.change, verdict.applies = "update", True
+            verdict.causes.append(f"the data disk {_short(volume)} is made anew")
+    _power(applied, observed, verdict)
+    verdict.spec = spec_of(drawn if verdict.change == "replace" else effective, drawn)
+    return verdict
+
+
+def spec_of(effective: Machine, drawn: Machine) -> dict[str, Any]:
+    """Return the spec of an action: what to apply, the marker to write, and the drawing's own values beside drift."""
+    spec = {**to_json(effective), "config_hash": config_hash(drawn)}
+    beside = {
+        name: getattr(drawn, name)
+        for name in ("cpus", "memory_mib")
+        if getattr(drawn, name) != getattr(effective, name)
+    }
+    if beside:
+        spec["drawn"] = beside
+    return spec
+
+
+def _effective(drawn: Machine, before: Machine | None, observed: ObservedResource, verdict: Verdict) -> Machine:
+    """Return the machine with the sizes that somebody gave it on the cloud, where the drawing did not change them."""
+    if before is None:
+        return drawn
+    kept: dict[str, int] = {}
+    for name, unit in (("cpus", "CPUs"), ("memory_mib", "MiB of memory")):
+        wanted, was, found = getattr(drawn, name), getattr(before, name), observed.attributes.get(name)
+        if wanted == was and found is not None and int(found) != wanted:
+            kept[name] = int(found)
+            verdict.kept.append(f"it has {found} {unit} on the cloud, {wanted} were applied")
+    if not kept:
+        return drawn
+    return replace(drawn, cpus=kept.get("cpus", drawn.cpus), memory_mib=kept.get("memory_mib", drawn.memory_mib))
+
+
+def _replacement(
+    drawn: Machine,
+    before: Machine,
+    observed: ObservedResource,
+    moved_networks: Mapping[str, str],
+    verdict: Verdict,
+) -> None:
+    causes: list[str] = []
+    if drawn.template and before.template and drawn.template != before.template:
+        causes.append(f"template changed: {before.template} -> {drawn.template}")
+        verdict.details.append(("template", before.template, drawn.template))
+    if drawn.cluster and before.cluster and drawn.cluster not in (before.cluster, observed.attributes.get("cluster")):
+        causes.append(f"cluster changed: {before.cluster} -> {drawn.cluster}")
+        verdict.details.append(("cluster", before.cluster, drawn.cluster))
+    old, new = [nic.network for nic in before.nics], [nic.network for nic in drawn.nics]
+    if old != new:
+        for network in new:
+            if network not in old:
+                causes.append(f"a network card on {_short(network)} is needed")
+        for network in old:
+            if network not in new:
+                causes.append(f"the network card on {_short(network)} is no longer drawn")
+        if set(old) == set(new):
+            causes.append("the order of the network cards changed")
+        verdict.details.append(("networks", ", ".join(map(_short, old)), ", ".join(map(_short, new))))
+    else:
+        causes.extend(reason for network, reason in moved_networks.items() if network in new)
+    if causes:
+        verdict.change = "replace"
+        verdict.causes.extend(causes)
+        lost = lost_with(before)
+        if lost:
+            verdict.details.append(("lost with the system disk", ", ".join(lost), ""))
+
+
+def _update(effective: Machine, drawn: Machine, before: Machine, verdict: Verdict) -> None:
+    ours, theirs = drawn.aspects(), before.aspects()
+    changed = [
+        name
+        for name in ("cpus", "memory_mib", "disks", "addresses", "workloads", "userdata")
+        if ours[name] != theirs[name]
+    ]
+    if not changed:
+        return
+    verdict.change, verdict.applies = "update", True
+    for name, title, unit in (("cpus", "CPUs", ""), ("memory_mib", "memory", " MiB")):
+        if name in changed:
+            verdict.causes.append(f"{title} changed: {theirs[name]}{unit} -> {ours[name]}{unit}")
+            verdict.details.append((title, f"{theirs[name]}{unit}", f"{ours[name]}{unit}"))
+    if "disks" in changed:
+        _disks(drawn, before, verdict)
+    if "addresses" in changed:
+        old = ", ".join(nic.address for nic in before.nics if nic.address)
+        new = ", ".join(nic.address for nic in drawn.nics if nic.address)
+        verdict.causes.append("private addresses changed")
+        verdict.details.append(("addresses", old, new))
+    if "workloads" in changed or "userdata" in changed:
+        explain_services(before, drawn, verdict)
+
+
+def _disks(drawn: Machine, before: Machine, verdict: Verdict) -> None:
+    old, new = {disk.volume: disk for disk in before.disks}, {disk.volume: disk for disk in drawn.disks}
+    for volume in sorted(new.keys() - old.keys()):
+        verdict.causes.append(f"the data disk {_short(volume)} is attached")
+        verdict.details.append(("data disk", "", _short(volume)))
+    for volume in sorted(old.keys() - new.keys()):
+        verdict.causes.append(f"the data disk {_short(volume)} is detached")
+        verdict.details.append(("data disk", _short(volume), ""))
+
+
+def explain_services(before: Machine, drawn: Machine, verdict: Verdict) -> None:
+    """Say which services of a machine change, how, and what becomes of the others' containers."""
+    old, new = _placed(before), _placed(drawn)
+    old_part, new_part = _services(before), _services(drawn)
+    renewed: list[str] = []
+    for service in sorted(new.keys() - old.keys()):
+        verdict.causes.append(f"{service} was added to the machine")
+        verdict.details.append(("containers", "", f"{service} x{new[service][1]}"))
+        renewed.append(service)
+    for service in sorted(old.keys() - new.keys()):
+        verdict.causes.append(f"{service} was removed from the machine")
+        verdict.details.append(("containers", f"{service} x{old[service][1]}", ""))
+    for service in sorted(new.keys() & old.keys()):
+        (image, count), (was_image, was_count) = new[service], old[service]
+        if image != was_image:
+            verdict.causes.append(f"image of {service} changed: {was_image} -> {image}")
+            verdict.details.append((f"image of {service}", was_image, image))
+        if count != was_count:
+            verdict.causes.append(f"replicas of {service} here changed: {was_count} -> {count}")
+            verdict.details.append(("containers", f"{service} x{was_count}", f"{service} x{count}"))
+        keys = _changed_keys(old_part.get(service), new_part.get(service)) - {"image", "scale"}
+        if keys:
+            verdict.causes.append(f"configuration of {service} changed: {', '.join(sorted(keys))}")
+            verdict.details.append((f"configuration of {service}", "", ", ".join(sorted(keys))))
+        if image != was_image or keys:
+            renewed.append(service)
+    files = _changed_files(before, drawn)
+    if files:
+        shown = ", ".join(files[:5]) + (f" and {len(files) - 5} more" if len(files) > 5 else "")
+        verdict.causes.append(f"files changed: {shown}")
+        verdict.details.append(("files", "", shown))
+    if not verdict.causes:
+        verdict.causes.append(_other(before, drawn))
+    staying = sorted((new.keys() & old.keys()) - set(renewed))
+    if renewed:
+        verdict.details.append(("containers made anew", "", ", ".join(renewed)))
+    if staying:
+        verdict.details.append(("containers restarted with the machine, not made anew", "", ", ".join(staying)))
+
+
+def _placed(machine: Machine) -> dict[str, tuple[str, int]]:
+    """Return service -> (image, number of containers)."""
+    found: dict[str, tuple[str, int]] = {}
+    for workload in machine.workloads:
+        found[workload.service] = (workload.image, found.get(workload.service, ("", 0))[1] + 1)
+    return found
+
+
+def _services(machine: Machine) -> Mapping[str, Mapping[str, Any]]:
+    text = read_file(machine.userdata, _COMPOSE)
+    try:
+        found = json.loads(text)["services"] if text else {}
+    except (ValueError, KeyError, TypeError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _changed_keys(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> set[str]:
+    if old is None or new is None:
+        return set()
+    return {key for key in old.keys() | new.keys() if old.get(key) != new.get(key)}
+
+
+def _changed_files(before: Machine, drawn: Machine) -> list[str]:
+    """Return the shipped files that differ, by their path on the machine; what the engine writes is told otherwise."""
+    old = {entry["path"]: entry.get("content") for entry in before.userdata.get("write_files", ())}
+    new = {entry["path"]: entry.get("content") for entry in drawn.userdata.get("write_files", ())}
+    return sorted(
+        path
+        for path in old.keys() | new.keys()
+        if old.get(path) != new.get(path) and path.startswith((f"{HOME}/files/", f"{HOME}/configs/"))
+    )
+
+
+def _other(before: Machine, drawn: Machine) -> str:
+    try:
+        old, new = (json.loads(read_file(machine.userdata, _SETTINGS) or "{}") for machine in (before, drawn))
+    except ValueError:
+        return "its user-data changed"
+    keys = [key for key in sorted(old.keys() | new.keys()) if old.get(key) != new.get(key)]
+    names = {"waits": "what it waits for", "after": "the order of start", "engine": "the container engine"}
+    if keys:
+        return f"{', '.join(names.get(key, key) for key in keys)} changed"
+    return "networks, volumes or secrets of its containers changed"
+
+
+def _power(applied: Applied | None, observed: ObservedResource, verdict: Verdict) -> None:
+    power = str(observed.attributes.get("power") or "on")
+    state = applied.state if applied else None
+    if verdict.change == "replace":
+        verdict.power = "restart"
+        return
+    if power == "on":
+        verdict.power = "restart" if verdict.change == "update" else "keep"
+        return
+    if state == "running" and not (power == "suspended" and verdict.change == "update"):
+        # It ran when the last operation was done with it, so a person switched it off since.
+        verdict.kept.append(f"it is {'switched off' if power == 'off' else power} on the cloud")
+        return
+    verdict.power = "restart" if power == "suspended" else "start"
+    if verdict.change == "keep":
+        verdict.change = "update"
+        verdict.causes.append("it is not running" if power == "off" else f"it is {power}")
+
+
+def lost_with(machine: Machine) -> list[str]:
+    """Return what lies on the system disk of a machine because its services put it there."""
+    found: list[str] = []
+    for service, body in _services(machine).items():
+        for mount in body.get("volumes") or ():
+            source = str(mount.get("source") or "")
+            if mount.get("type") == "volume" and not source:
+                found.append(f"{mount.get('target')} of {service}")
+            elif (
+                mount.get("type") == "bind"
+                and not mount.get("read_only")
+                and not source.startswith((HOME, "/var/lib/escale/", "/var/run/", "/run/", "/proc", "/sys", "/dev"))
+            ):
+                found.append(f"{source} of {service}")
+    return found
+
+
+def _short(key: str) -> str:
+    return key.partition(":")[2].removeprefix("@")

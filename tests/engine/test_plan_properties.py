@@ -1,0 +1,206 @@
+"""Whatever is drawn, and whatever happens to the cloud: applying a plan leaves nothing to plan, and touches nothing else."""
+
+from __future__ import annotations
+
+import json
+from copy import deepcopy
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from engine import graph
+from engine.compose.model import Project
+from engine.observed import ObservedResource
+from engine.plan import Plan
+from engine.planner import plan_text
+from engine.realise import Desired
+from tests.engine.cloud import TinyCloud
+from tests.engine.drawings import draw
+
+NAMES = ["api", "cache", "db", "mail", "web", "worker"]
+VOLUMES = ["alpha", "beta", "gamma"]
+
+
+@st.composite
+def drawings(draw_: Any) -> Project:
+    """Drawings of up to six services with relations, volumes, sizes and places of all kinds."""
+    names = draw_(st.lists(st.sampled_from(NAMES), unique=True, min_size=0, max_size=6))
+    sizes = {volume: draw_(st.integers(5, 8)) for volume in VOLUMES}
+    networks = ["default", "back"]
+    services: dict[str, Any] = {}
+    extensions: dict[str, Any] = {}
+    used: set[str] = set()
+    for position, name in enumerate(sorted(names)):
+        body: dict[str, Any] = {
+            "image": f"{name}:{draw_(st.integers(1, 2))}",
+            "networks": dict.fromkeys(draw_(st.sampled_from([["default"], ["back"], networks]))),
+        }
+        extension: dict[str, Any] = {}
+        if draw_(st.booleans()):
+            body["expose"] = [str(8000 + position)]
+        earlier = sorted(services)
+        if earlier and draw_(st.booleans()):
+            body["depends_on"] = {draw_(st.sampled_from(earlier)): {"condition": "service_started"}}
+        if draw_(st.booleans()):
+            volume = draw_(st.sampled_from(VOLUMES))
+            used.add(volume)
+            body["volumes"] = [{"type": "volume", "source": volume, "target": "/data", "volume": {}}]
+        if draw_(st.booleans()):
+            body["deploy"] = {"replicas": draw_(st.integers(0, 3))}
+        if draw_(st.booleans()):
+            extension["isolation"] = draw_(st.sampled_from(["shared", "machine"]))
+        if draw_(st.integers(0, 3)) == 0:
+            extension["memory"] = f"{draw_(st.integers(1, 9))}GiB"
+        services[name] = body
+        if extension:
+            extensions[name] = {"x-escale": extension}
+    config = {
+        "name": "shop",
+        "services": services,
+        "networks": {network: {"name": f"shop_{network}", "ipam": {}} for network in networks},
+        "volumes": {volume: {"name": f"shop_{volume}"} for volume in sorted(used)},
+    }
+    model = {
+        "services": extensions,
+        "volumes": {volume: {"x-escale": {"size": f"{sizes[volume]}GiB"}} for volume in used},
+    }
+    return Project("shop", config, model=model)
+
+
+def check_shape(plan: Plan) -> None:
+    """Every plan is a graph without cycles, in order, of known verbs, each with a cause."""
+    keys = [action.key for action in plan.actions]
+    assert len(set(keys)) == len(keys)
+    dependencies = {action.key: action.depends_on for action in plan.actions}
+    assert graph.find_cycle(dependencies) is None
+    seen: set[str] = set()
+    for action in plan.actions:
+        assert set(action.depends_on) <= seen
+        seen.add(action.key)
+        assert action.cause
+        assert action.title
+    json.dumps(plan.to_json())
+
+
+def apply(cloud: TinyCloud, project: Project) -> tuple[Desired, Plan]:
+    desired = draw(project, prior=cloud.prior)
+    plan = cloud.plan(desired)
+    check_shape(plan)
+    return desired, plan
+
+
+COMMON = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@given(drawings())
+@COMMON
+def test_a_second_apply_is_empty_and_destroy_leaves_nothing(project: Project) -> None:
+    cloud = TinyCloud()
+    _, plan = apply(cloud, project)
+    if plan.blocked:
+        return
+    cloud.execute(plan)
+    _, left = apply(cloud, project)
+    assert left.empty, plan_text(left)
+    end = cloud.plan_destroy()
+    check_shape(end)
+    cloud.execute(end)
+    assert not cloud.things
+
+
+@given(drawings(), drawings(), st.integers(0, 40))
+@COMMON
+def test_any_update_converges_also_after_an_interruption(before: Project, after: Project, cut: int) -> None:
+    cloud = TinyCloud()
+    _, first = apply(cloud, before)
+    if first.blocked:
+        return
+    cloud.execute(first)
+    _, second = apply(cloud, after)
+    if second.blocked:
+        return
+    cloud.execute(second, stop_after=cut)
+    _, rest = apply(cloud, after)
+    if rest.blocked:
+        return
+    cloud.execute(rest)
+    _, left = apply(cloud, after)
+    assert left.empty, plan_text(left)
+    assert all(thing["power"] == "on" for thing in cloud.things.values() if thing["key"].startswith("machine:"))
+
+
+@given(drawings(), drawings(), st.data())
+@COMMON
+def test_what_the_drawing_did_not_make_is_never_touched(before: Project, after: Project, data: Any) -> None:
+    cloud = TinyCloud()
+    _, first = apply(cloud, before)
+    if first.blocked:
+        return
+    cloud.execute(first)
+    machines = [thing for thing in cloud.things.values() if thing["key"].startswith("machine:")]
+    for machine in machines:
+        if data.draw(st.integers(0, 2)) == 0:
+            machine["disks"].append({"volume": None, "path": f"[ds] foreign/{machine['id']}.vmdk", "size_gib": 7})
+    foreign = {machine["id"] for machine in machines if any(disk.get("path") for disk in machine["disks"])}
+    cloud.strays.append(ObservedResource("machine:host-1", "machine", "stray-1", "", {"name": "stray"}))
+    _, second = apply(cloud, after)
+    for plan in (second, cloud.plan_destroy()):
+        check_shape(plan)
+        assert not any(action.external_id == "stray-1" for action in plan.actions)
+        lethal = {action.external_id for action in plan.actions if action.verb in ("machine.delete", "machine.detach")}
+        assert not lethal & foreign
+        if not plan.blocked:
+            # The cloud refuses whatever would take a disk along that is not the template's.
+            deepcopy(cloud).execute(plan)
+
+
+@given(drawings())
+@COMMON
+def test_what_is_lost_comes_back(project: Project) -> None:
+    cloud = TinyCloud()
+    _, plan = apply(cloud, project)
+    if plan.blocked:
+        return
+    cloud.execute(plan)
+    for key in [thing["key"] for thing in cloud.things.values() if thing["key"].startswith("machine:")][:2]:
+        cloud.lose(key)
+    _, repair = apply(cloud, project)
+    assert all(change.cause == "missing on the cloud" for change in repair.changes if change.change == "create")
+    cloud.execute(repair)
+    _, left = apply(cloud, project)
+    assert left.empty, plan_text(left)
+
+
+@given(drawings())
+@COMMON
+def test_the_same_drawing_gives_the_same_plan_to_the_byte(project: Project) -> None:
+    one, other = (TinyCloud().plan(draw(project)) for _ in range(2))
+    assert json.dumps(one.to_json()) == json.dumps(other.to_json())
+    assert one.hash == other.hash
+
+
+@given(drawings(), st.sampled_from(NAMES))
+@COMMON
+def test_a_service_that_is_added_moves_no_other(project: Project, name: str) -> None:
+    if name in project.services():
+        return
+    cloud = TinyCloud()
+    _, plan = apply(cloud, project)
+    if plan.blocked:
+        return
+    cloud.execute(plan)
+    config = {**project.config, "services": {**project.services(), name: {"image": f"{name}:1"}}}
+    more = Project("shop", config, model=project.model)
+    before = _placement(draw(project, prior=cloud.prior))
+    after = _placement(draw(more, prior=cloud.prior))
+    assert {workload: machine for workload, machine in after.items() if workload[0] != name} == before
+
+
+def _placement(desired: Desired) -> dict[tuple[str, int], str]:
+    return {
+        (workload.service, workload.replica): key
+        for key, machine in desired.resources.items()
+        if key.startswith("machine:")
+        for workload in machine.workloads  # type: ignore[union-attr]
+    }
