@@ -181,7 +181,8 @@ VARIABLES: tuple[Variable, ...] = (
     Variable(
         "HOST",
         "text",
-        "The address that the pages and the API listen at. Anything but loopback opens the sandbox to the network; name it in ALLOWED_HOSTS then.",
+        "The address that the pages and the API listen at. Anything but loopback opens the sandbox to the network; "
+        "name it in ALLOWED_HOSTS then.",
         default="127.0.0.1",
         reader="launcher",
     ),
