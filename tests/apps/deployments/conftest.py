@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -73,7 +74,7 @@ def drive() -> Callable[[Any], Any]:
             operation = Operation.objects.get(pk=operation_id)
             if operation.state in ("succeeded", "failed", "cancelled", "reverted", "revert_failed"):
                 return operation
-            work(operation_id, "tests", budget_s=5)
+            work(uuid.UUID(str(operation_id)), "tests", budget_s=5)
         raise AssertionError(f"the operation has not ended: {operation.state}")
 
     return until_it_ends

@@ -45,18 +45,11 @@ def vault(bob: Person, paris: Any, blueprint: Any, drive: Any, control: Any) -> 
 
 def find_fetch(machine: Any) -> dict[str, str]:
     """Return the fetch order {url, token, ca} out of the user-data that the cloud holds."""
-    userdata = machine["userdata"]
-    if isinstance(userdata, str):
-        import yaml
+    from engine.userdata import read_file
 
-        userdata = yaml.safe_load(userdata)
-    for item in userdata["write_files"]:
-        content = item["content"]
-        if item.get("encoding") in ("b64", "base64"):
-            content = base64.b64decode(content).decode(errors="replace")
-        if '"token"' in content:
-            return dict(json.loads(content))
-    raise AssertionError("the user-data holds no fetch order")
+    text = read_file(machine["data"]["userdata"], "/opt/escale/fetch.json")
+    assert text is not None, "the user-data holds no fetch order"
+    return dict(json.loads(text))
 
 
 def ask(token: str, machine: str, *, secure: bool = True) -> Any:

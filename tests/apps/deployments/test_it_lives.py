@@ -43,7 +43,7 @@ def test_the_same_again_is_an_empty_plan_and_succeeds_at_once(bob: Person, runni
 def test_a_new_image_updates_the_machine_and_keeps_the_disk(
     bob: Person, running: Any, drive: Any, control: Any
 ) -> None:
-    disks = {thing["external_id"] for thing in control.things("volume")}
+    disks = {thing["id"] for thing in control.things("volume")}
     path = f"/api/v1/blueprints/{running['blueprint']['id']}/versions/"
     version = bob.api.post(path, {"compose": SHOP.replace("1.27", "1.28")}).json()
     planned = bob.api.post("/api/v1/plans/", {"version": version["id"], "deployment": running["id"]}).json()
@@ -54,7 +54,7 @@ def test_a_new_image_updates_the_machine_and_keeps_the_disk(
     assert drive(answer["operation"]).state == "succeeded"
     after = bob.api.get(f"/api/v1/deployments/{running['id']}/").json()
     assert after["version"] == 2
-    assert {thing["external_id"] for thing in control.things("volume")} == disks
+    assert {thing["id"] for thing in control.things("volume")} == disks
     assert bob.api.post("/api/v1/plans/", {"deployment": running["id"]}).json()["empty"] is True
 
 
@@ -142,7 +142,7 @@ def test_a_failed_deployment_can_be_rolled_back_to_nothing(
     bob: Person, olga: Person, paris: Any, blueprint: Any, drive: Any, control: Any
 ) -> None:
     before = [thing["name"] for thing in control.things()]
-    control.fault("machine.ready", "fail", code="cloud.fault", permanent=True)
+    control.fault("machine.ready", "refuse", code="cloud.fault", permanent=True)
     answer = bob.api.post(
         "/api/v1/deployments/", {"blueprint": blueprint()["id"], "cloud": "paris", "name": "shop"}
     ).json()

@@ -23,7 +23,8 @@ def test_it_creates_what_the_drawing_needs_and_touches_nothing(
     answer = plan(bob, blueprint=blueprint()["id"])
     assert answer.status_code == 201, answer.content
     body = answer.json()
-    assert {change["change"] for change in body["changes"]} == {"create"}
+    assert {change["change"] for change in body["changes"]} == {"create", "keep"}
+    assert {change["kind"] for change in body["changes"] if change["change"] == "keep"} == {"network"}
     assert {change["kind"] for change in body["changes"]} >= {"folder", "volume", "machine"}
     assert all(change["cause"] for change in body["changes"])
     assert body["requirements"]["machines"] >= 1
@@ -76,6 +77,6 @@ def test_a_cloud_that_is_down_is_said_so(bob: Person, paris: Any, control: Any, 
     made = blueprint()
     started = bob.api.post("/api/v1/deployments/", {"blueprint": made["id"], "cloud": "paris", "name": "shop"}).json()
     drive(started["operation"])
-    control.fault("observe", "fail", code="cloud.unreachable", times=20)
+    control.fault("observe", "refuse", code="cloud.unreachable", times=20)
     answer = plan(bob, blueprint=made["id"], deployment=started["id"])
     assert (answer.status_code, answer.json()["code"]) == (503, "cloud.not_ready")
