@@ -233,7 +233,7 @@ class Canonical:
             for name, service in services.items():
                 if service.__class__ is not dict:
                     continue
-                for key in service:
+                for key in list(service):
                     transform = transforms.get(key)
                     if transform is not None:
                         try:

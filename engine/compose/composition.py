@@ -56,7 +56,7 @@ class Composer:
         self.limits = limits
         self.report = report
         self.canonical = Canonical(limits)
-        self.broken: set[Path] = set()
+        self.damaged: dict[Path, set[str | int]] = {}
         self._bases: dict[tuple[str, str], _Base] = {}
         self._repeated = 0
         self._sources = 0
@@ -115,43 +115,58 @@ class Composer:
         return model, resets
 
     def _complete(self, model: dict[str, Any], document: Document, locator: SourceLocator, context: Context) -> None:
-        def refuse(refusal: Refusal) -> None:
-            self.report.refused(refusal, locator)
-            self.broken.add(refusal.path[:2])
-
-        drop_repetitions(model, refuse)
+        refused: list[Refusal] = []
+        drop_repetitions(model, refused.append)
         self._has_timestamps = self._has_timestamps or document.has_timestamps
         if not context.is_base:
             if self._has_timestamps:
-                _settle_timestamps(model, (), refuse)
-            self._validate(model, locator, refuse)
-            if "version" in model:
-                self.report.warning(
-                    "compose.version.obsolete",
-                    "`version` is obsolete - it has no effect - remove it.",
-                    ("version",),
-                    locator=locator,
-                    at_key=True,
-                )
-                del model["version"]
+                _settle_timestamps(model, (), refused.append)
+            schema = schema_refusals(model)
+            known = {refusal.path for refusal in schema}
+            refused = [*schema, *(refusal for refusal in refused if refusal.path not in known)]
+        for refusal in refused:
+            self._take_out(refusal, model, locator)
+        if "version" in model and not context.is_base:
+            self.report.warning(
+                "compose.version.obsolete",
+                "`version` is obsolete - it has no effect - remove it.",
+                ("version",),
+                locator=locator,
+                at_key=True,
+            )
+            del model["version"]
+
+        def refuse(refusal: Refusal) -> None:
+            self._take_out(refusal, model, locator)
+
         self.canonical.model(model, refuse)
         drop_repetitions(model, refuse)
 
-    def _validate(self, model: dict[str, Any], locator: SourceLocator, refuse: Any) -> None:
-        refusals = schema_refusals(model)
-        for refusal in refusals:
-            refuse(refusal)
-            if len(refusal.path) < 2 or refusal.path[0] not in _SECTIONS:
-                if refusal.path and refusal.code == "compose.schema.unknown_key":
-                    model.pop(str(refusal.path[0]), None)
-                else:
-                    self.report.raise_if_failed()
-        for path in {refusal.path[:2] for refusal in refusals}:
-            section = model.get(str(path[0])) if path else None
-            if len(path) == 2 and section.__class__ is dict and path[0] != "services":
-                section[path[1]] = {"external": True}  # keeps its name known, so that it is reported only once
-            elif len(path) == 2 and section.__class__ is dict:
-                section[path[1]] = {}
+    def _take_out(self, refusal: Refusal, model: dict[str, Any], locator: SourceLocator) -> None:
+        """Report a refusal and remove what it concerns, so that the rest can still be checked."""
+        self.report.refused(refusal, locator)
+        path = refusal.path
+        section = model.get(str(path[0])) if path else None
+        if len(path) < 2 or path[0] not in _SECTIONS:
+            if path and refusal.code == "compose.schema.unknown_key":
+                model.pop(str(path[0]), None)
+            else:
+                self.report.raise_if_failed()
+            return
+        self.note_damage(path)
+        if section.__class__ is not dict or path[1] not in section:
+            return
+        resource = section[path[1]]
+        if path[0] != "services":
+            section[path[1]] = {"external": True}  # still known by its name, so that it is reported only once
+        elif len(path) == 2 or resource.__class__ is not dict:
+            section[path[1]] = {}
+        elif path[2] in resource:
+            del resource[path[2]]
+
+    def note_damage(self, path: Path) -> None:
+        """Remember that something of a service or resource was refused already."""
+        self.damaged.setdefault(path[:2], set()).add(path[2] if len(path) > 2 else "")
 
     # --- extends ---
 
@@ -165,7 +180,7 @@ class Composer:
                     services[name] = self._extend(name, services, (), document.resets, context)
                 except Refusal as refusal:
                     self.report.refused(refusal.below("services", name, "extends"), locator)
-                    self.broken.add(("services", name))
+                    self.note_damage(("services", name, "extends"))
                     del service["extends"]
 
     def _extend(

@@ -17,21 +17,19 @@ Complain = Callable[..., None]
 
 @dataclass(frozen=True)
 class Model:
-    """Hold the normal form while it is checked; `broken` services have errors of their own already."""
+    """Hold the normal form while it is checked."""
 
     services: dict[str, dict[str, Any]]
     disabled: dict[str, dict[str, Any]]
-    broken: Collection[str]
     networks: Collection[str]
     volumes: Collection[str]
     secrets: dict[str, Any]
     configs: Collection[str]
     models: Collection[str]
-    broken_secrets: Collection[str] = ()
 
     def knows(self, service: str) -> bool:
         """Tell whether a service exists and is enabled."""
-        return service in self.services or service in self.broken
+        return service in self.services
 
 
 def check_consistency(model: Model, complain: Complain) -> None:
@@ -39,9 +37,7 @@ def check_consistency(model: Model, complain: Complain) -> None:
     for name, service in model.services.items():
         _check_service(name, service, model, complain)
     for name, secret in model.secrets.items():
-        if name not in model.broken_secrets and not (
-            secret.get("external") or secret.get("file") or secret.get("environment")
-        ):
+        if not (secret.get("external") or secret.get("file") or secret.get("environment")):
             complain(
                 "compose.resource.source",
                 f"The secret `{name}` says nowhere what it contains - it could not be given to a service - add `file`"

@@ -38,31 +38,34 @@ def wrong_type(wanted: str, value: Any) -> Refusal:
     )
 
 
+_NOTHING = object()
+
+
 class Struct:
     """Decode a mapping with known fields, in the order in which the reference prints them."""
 
     def __init__(self, fields: dict[str, Converter], *, names: dict[str, str] | None = None, **always: Any) -> None:
-        self._fields = tuple((key, (names or {}).get(key, key), convert) for key, convert in fields.items())
-        self._always = {(names or {}).get(key, key): value for key, value in always.items()}
+        self._fields = tuple(
+            (key, (names or {}).get(key, key), convert, always.get(key, _NOTHING)) for key, convert in fields.items()
+        )
 
     def __call__(self, value: Any) -> dict[str, Any]:
         """Give the fields that are not empty, and those that are always printed."""
         if value.__class__ is not dict:
             raise wrong_type("a mapping", value)
         decoded: dict[str, Any] = {}
-        for key, name, convert in self._fields:
-            if key in value:
-                item = value[key]
+        get = value.get
+        for key, name, convert, default in self._fields:
+            item = get(key)
+            if item is not None:
+                try:
+                    item = convert(item)
+                except Refusal as refusal:
+                    raise refusal.below(key) from None
                 if item is not None:
-                    try:
-                        item = convert(item)
-                    except Refusal as refusal:
-                        raise refusal.below(key) from None
-                    if item is not None:
-                        decoded[name] = item
-                        continue
-            if name in self._always:
-                default = self._always[name]
+                    decoded[name] = item
+                    continue
+            if default is not _NOTHING:
                 decoded[name] = default.copy() if default.__class__ is dict else default
         return decoded
 

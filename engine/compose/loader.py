@@ -80,14 +80,14 @@ class _Loading:
         interpolator = Interpolator(self._environment, self._limits)
         context = Context(".", "", interpolator, is_main=True)
         model, _ = self._composer.compose(documents, locator, context, has_variables=has_variables)
-        if not model:
+        if not model and not report.failed:
             report.error(
                 "compose.empty",
                 "The file is empty - there is nothing to deploy - add `services:`.",
                 (),
                 locator=locator,
             )
-        elif not project_name:
+        elif not project_name and not report.failed:
             report.error(
                 "compose.name.missing",
                 "The project has no name - networks and volumes are named after it - add `name:` at the top of the"
@@ -100,7 +100,7 @@ class _Loading:
 
         def refuse(refusal: Refusal) -> None:
             report.refused(refusal, locator)
-            self._composer.broken.add(refusal.path[:2])
+            self._composer.note_damage(refusal.path)
 
         set_defaults(model, refuse)
         resolve_contents(model, self._environment)
@@ -152,7 +152,6 @@ class _Loading:
         locator: SourceLocator,
         interpolator: Interpolator,
     ) -> dict[str, Any]:
-        broken = self._composer.broken
         services: dict[str, dict[str, Any]] = {}
         disabled: dict[str, dict[str, Any]] = {}
         active = set(profiles) or {
@@ -160,13 +159,11 @@ class _Loading:
         }
         raw_services = model.get("services") or {}
         for name in sorted(raw_services):
-            if ("services", name) in broken:
-                continue
             refused: list[Refusal] = []
             decoded = decode_service(raw_services[name], refused)
             for refusal in refused:
                 self._report.refused(refusal.below("services", name), locator)
-                broken.add(("services", name))
+                self._composer.note_damage(refusal.path)
             if _enabled(decoded, active):
                 services[name] = decoded
             else:
@@ -198,7 +195,7 @@ class _Loading:
                 decoded[name] = struct(raw[name] or {})
             except Refusal as refusal:
                 self._report.refused(refusal.below(section, name), locator)
-                self._composer.broken.add((section, name))
+                self._composer.note_damage((section, name))
                 decoded[name] = {}
         return decoded
 
@@ -210,7 +207,7 @@ class _Loading:
         model: dict[str, Any],
         locator: SourceLocator,
     ) -> None:
-        broken_services = _names_in("services", self._composer.broken)
+        damaged = self._composer.damaged
 
         def complain(
             code: str,
@@ -220,20 +217,21 @@ class _Loading:
             at_key: bool = False,
             candidates: tuple[str, Collection[str]] | None = None,
         ) -> None:
+            damage = damaged.get(path[:2])
+            if damage and (len(path) == 2 or path[2] in damage):
+                return  # a consequence of what is reported already
             hint = suggestion(*candidates) if candidates else ""
             self._report.error(code, message, path, locator=locator, at_key=at_key, hint=hint)
 
         check_consistency(
             Model(
-                services={name: service for name, service in services.items() if name not in broken_services},
+                services=services,
                 disabled=disabled,
-                broken=broken_services,
                 networks=resources["networks"],
                 volumes=resources["volumes"],
                 secrets=resources["secrets"],
                 configs=resources["configs"],
                 models=model.get("models") or {},
-                broken_secrets=_names_in("secrets", self._composer.broken),
             ),
             complain,
         )
@@ -298,10 +296,6 @@ class _Loading:
                     config[key] = _printable(value)
                 except Refusal as refusal:
                     self._report.refused(refusal.below(key), locator)
-
-
-def _names_in(section: str, paths: Collection[Path]) -> set[str]:
-    return {str(path[1]) for path in paths if len(path) == 2 and path[0] == section}
 
 
 def _enabled(service: dict[str, Any], active: set[str]) -> bool:

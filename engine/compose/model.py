@@ -59,9 +59,9 @@ class Project:
 
     `config` is the normal form: JSON-able, and what `docker-compose config --format json --no-path-resolution` prints,
     except that a dollar sign stands for itself (`to_json` doubles it, as the reference does when it prints).
-    `findings` holds warnings and infos only. `files` holds the files that were supplied beside the Compose file, by the
-    relative path that the Compose file uses for them. `environment` is what was supplied, together with `.env`: a secret
-    that names a variable takes its content from it.
+    `findings` holds warnings and infos only. `files` holds the files that were supplied beside the Compose file, by
+    the relative path that the Compose file uses for them. `environment` is what was supplied, together with `.env`: a
+    secret that names a variable takes its content from it.
     """
 
     name: str

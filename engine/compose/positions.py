@@ -23,12 +23,13 @@ from engine.compose.report import Locator, Path
 class _Node:
     """Know where a value starts and, in a mapping, where its key stands."""
 
-    __slots__ = ("block", "children", "column", "line", "merged")
+    __slots__ = ("block", "children", "column", "line", "merged", "text")
 
-    def __init__(self, line: int, column: int, block: bool) -> None:
+    def __init__(self, line: int, column: int, block: bool, text: str | None = None) -> None:
         self.line = line
         self.column = column
         self.block = block  # a block collection or nothing: its key is the better place to point at
+        self.text = text  # of a scalar
         self.children: dict[str | int, tuple[Position | None, _Node]] = {}
         self.merged: list[_Node] = []
 
@@ -38,8 +39,18 @@ class _Node:
             for base in self.merged:
                 found = base.find(key)
                 if found is not None:
-                    break
+                    return found
+            if isinstance(key, str):
+                found = self._find_element(key)
         return found
+
+    def _find_element(self, key: str) -> tuple[Position | None, _Node] | None:
+        """Find what a long form calls by name in the list that the short form is: `db`, `KEY=value`, `name:rest`."""
+        for part, (position, node) in self.children.items():
+            text = node.text
+            if part.__class__ is int and text and (text == key or text.startswith((f"{key}=", f"{key}:"))):
+                return position, node
+        return None
 
 
 class SourceLocator(Locator):
@@ -117,7 +128,7 @@ def _index_document(parser: Any, roots: list[_Node]) -> None:
                 if event.anchor is not None:
                     anchors[event.anchor] = _Node(mark.line + 1, mark.column + 1, False)
                 continue
-            node = _Node(mark.line + 1, mark.column + 1, not event.value and not event.style)
+            node = _Node(mark.line + 1, mark.column + 1, not event.value and not event.style, event.value)
         elif kind is AliasEvent:
             target = anchors.get(event.anchor)
             if stack and counters[-1] < 0 and keys[-1] is None:

@@ -160,10 +160,10 @@ def _unknown_key(key: str, path: Path, known: list[str]) -> Refusal:
         advice = "services stand under `services:`; keys of your own start with `x-`."
     else:
         advice = "remove it; keys of your own start with `x-`."
-    place = "the top level" if not path else f"`{dotted(path)}`"
+    place = "at the top level" if not path else f"in `{dotted(path)}`"
     return Refusal(
         "compose.schema.unknown_key",
-        f"`{_short(key)}` is not known in {place} - the Compose Specification gives it no meaning there - {advice}",
+        f"`{_short(key)}` is not known {place} - the Compose Specification gives it no meaning there - {advice}",
         (*path, key),
         hint=f"Did you mean `{close[0]}`?" if close else "",
         at_key=True,

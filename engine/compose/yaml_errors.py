@@ -50,11 +50,15 @@ _ADVICE: tuple[tuple[str, str, str], ...] = (
     ("found character that cannot", "a character that cannot stand here", "Quote the value."),
 )
 
+_POINT_AT_OPENING = ("did not find expected ',' or", "found unexpected end of stream")
+
 
 def explain_yaml_error(error: yaml.YAMLError, text: str) -> tuple[str, str, Position | None, str]:
     """Give the code, the message, the position and a hint for an error of the YAML parser."""
     problem = str(getattr(error, "problem", None) or getattr(error, "reason", None) or "unreadable text")
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    if any(fragment in problem for fragment in _POINT_AT_OPENING):
+        mark = getattr(error, "context_mark", None) or mark
     position = Position(mark.line + 1, mark.column + 1) if mark is not None else None
     what, hint = problem, "Correct the YAML at this place."
     for fragment, plain, advice in _ADVICE:
