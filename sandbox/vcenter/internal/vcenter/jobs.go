@@ -74,6 +74,7 @@ func (js *jobs) start(ctx *simulator.Context, m *simulator.Method, w work) *task
 		Name: m.Name, DescriptionId: descriptionID(entity.Type, m.Name),
 		Entity: &entity, EntityName: js.vc.nameOf(entity), State: types.TaskInfoStateRunning, Cancelable: true,
 		Reason: &types.TaskReasonUser{UserName: ctx.Session.UserName}, QueueTime: now, StartTime: &now,
+		EventChainId: js.vc.announce(ctx, m),
 	}
 	js.mu.Lock()
 	js.vc.registry.Put(task) // chooses the reference
