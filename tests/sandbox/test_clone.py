@@ -145,6 +145,16 @@ def test_a_vsan_datastore_takes_clones_too(vc: VSphere) -> None:
     assert "on-vsan" not in vc.names()
 
 
+@pytest.mark.parametrize("name", ["..", "../up", "a/b", "50% off", "étage \u2713"])
+def test_a_strange_name_stays_inside_its_datastore(vc: VSphere, name: str) -> None:
+    vm = vc.clone(name)
+    path = vm.config.files.vmPathName
+    assert path.startswith("[san-gold] ")
+    assert ".." not in path.removeprefix("[san-gold] ").split("/")
+    vc.remove(vm)
+    assert vc.simulator.running
+
+
 def test_names_may_repeat_in_a_lax_vcenter(vc: VSphere) -> None:
     assert vc.clone("twice") != vc.clone("twice")
 

@@ -1,4 +1,5 @@
 import urllib.error
+from typing import Any
 
 import pytest
 from pyVmomi import vim
@@ -201,3 +202,43 @@ def test_a_search_of_an_unknown_folder_fails(vc: VSphere) -> None:
     with pytest.raises(TaskError) as failed:
         vc.wait(browser.SearchDatastoreSubFolders_Task(datastorePath="[nvme-a] nothing"))
     assert isinstance(failed.value.fault, vim.fault.FileNotFound)
+
+
+@pytest.mark.parametrize("path", ["[nvme-a] ", "[nvme-a]", "[nvme-a] ../../credentials", "[nvme-a] x/../../../tls.pem"])
+def test_no_path_deletes_what_is_not_a_file_of_the_datastore(vc: VSphere, path: str) -> None:
+    with pytest.raises(vim.fault.InvalidDatastorePath):
+        vc.content.fileManager.DeleteDatastoreFile_Task(name=path, datacenter=vc.datacenter)
+    assert (vc.simulator.home / "credentials").exists()
+    assert "dc01" in [f.path for f in list_folder(vc, "[nvme-a]")]
+
+
+def list_folder(vc: VSphere, path: str) -> list[Any]:
+    datastore = path.removeprefix("[").partition("]")[0]
+    return list(vc.wait(vc.get(vim.Datastore, datastore).browser.SearchDatastore_Task(datastorePath=path)).file)
+
+
+@pytest.mark.parametrize("datastore", ["nvme-a", "vsan-b"])
+def test_a_folder_of_disks_is_made_searched_and_deleted(vc: VSphere, datastore: str) -> None:
+    files = vc.content.fileManager
+    folder = f"[{datastore}] volumes"
+    files.MakeDirectory(name=folder, datacenter=vc.datacenter, createParentDirectories=True)
+    with pytest.raises(vim.fault.FileAlreadyExists):
+        files.MakeDirectory(name=folder, datacenter=vc.datacenter)
+    create_disk(vc, f"{folder}/data.vmdk", 4)
+    assert [f.path for f in list_folder(vc, folder)] == ["data.vmdk"]
+    vc.wait(files.DeleteDatastoreFile_Task(name=folder, datacenter=vc.datacenter))
+    with pytest.raises(TaskError):
+        list_folder(vc, folder)
+
+
+def test_two_running_machines_do_not_share_a_disk(vc: VSphere) -> None:
+    holder, rival = vc.clone("holder"), vc.clone("rival")
+    create_disk(vc, "[san-gold] contested.vmdk", 4)
+    for vm in (holder, rival):
+        vc.reconfigure(vm, deviceChange=[vc.new_disk(vm, 0, file="[san-gold] contested.vmdk", create=False)])
+    vc.wait(holder.PowerOnVM_Task())
+    with pytest.raises(TaskError) as failed:
+        vc.wait(rival.PowerOnVM_Task())
+    assert isinstance(failed.value.fault, vim.fault.FileLocked)
+    vc.remove(rival)
+    assert "[san-gold] contested.vmdk" in sizes(vc, "san-gold"), "the other machine still has it"

@@ -109,6 +109,24 @@ def test_what_was_restored_works_on_and_can_be_destroyed(kept: Simulator) -> Non
         assert not {"Escale", "shop"} & set(vc.names(vim.Folder))
 
 
+def test_a_vsan_folder_is_found_again_by_its_name(kept: Simulator) -> None:
+    with session(kept) as vc:
+        files, folder = vc.content.fileManager, "[vsan-b] volumes"
+        files.MakeDirectory(name=folder, datacenter=vc.datacenter)
+        spec = vim.VirtualDiskManager.FileBackedVirtualDiskSpec(
+            diskType="thin", adapterType="lsiLogic", capacityKb=1024
+        )
+        manager = vc.content.virtualDiskManager
+        vc.wait(manager.CreateVirtualDisk_Task(name=f"{folder}/data.vmdk", datacenter=vc.datacenter, spec=spec))
+        before = manager.QueryVirtualDiskUuid(name=f"{folder}/data.vmdk", datacenter=vc.datacenter)
+    kept.restart()
+    with session(kept) as vc:
+        manager = vc.content.virtualDiskManager
+        assert manager.QueryVirtualDiskUuid(name=f"{folder}/data.vmdk", datacenter=vc.datacenter) == before
+        found = vc.wait(vc.get(vim.Datastore, "vsan-b").browser.SearchDatastore_Task(datastorePath=folder))
+        assert [f.path for f in found.file] == ["data.vmdk"]
+
+
 def test_a_reference_is_never_given_twice(kept: Simulator) -> None:
     with session(kept) as vc:
         gone = vc.clone_task("gone")

@@ -41,6 +41,16 @@ type browse struct {
 	spec    types.HostDatastoreBrowserSearchSpec
 	details types.FileQueryFlags
 	results []types.HostDatastoreBrowserSearchResults
+
+	friendly map[string]string // names of vSAN's top-level folders by UUID, in a search of the root
+}
+
+func inverse(names map[string]string) map[string]string {
+	swapped := map[string]string{}
+	for name, id := range names {
+		swapped[id] = name
+	}
+	return swapped
 }
 
 func (vc *VCenter) search(j *job, where string, spec *types.HostDatastoreBrowserSearchSpec, recurse bool) ([]types.HostDatastoreBrowserSearchResults, types.BaseMethodFault) {
@@ -52,7 +62,6 @@ func (vc *VCenter) search(j *job, where string, spec *types.HostDatastoreBrowser
 	if ds == nil {
 		return nil, &types.InvalidDatastore{Name: p.Datastore}
 	}
-	clean := path.Clean("/" + p.Path) // ".." cannot lead out of the datastore
 	b := &browse{vc: vc, job: j, ds: ds}
 	if spec != nil {
 		b.spec = *spec
@@ -61,10 +70,12 @@ func (vc *VCenter) search(j *job, where string, spec *types.HostDatastoreBrowser
 		b.details = *b.spec.Details
 	}
 	folder := "[" + ds.Name + "]"
-	if clean != "/" {
+	if clean := path.Clean("/" + p.Path); clean != "/" {
 		folder += " " + clean[1:]
+	} else {
+		b.friendly = inverse(vc.readFriendlyNames(ds))
 	}
-	if err := b.folder(folder, filepath.Join(ds.Summary.Url, clean), recurse); err != nil {
+	if err := b.folder(folder, vc.localPath(ds, p.Path), recurse); err != nil {
 		return nil, &types.FileNotFound{FileFault: types.FileFault{File: where}}
 	}
 	return b.results, nil
@@ -147,6 +158,9 @@ func matchesKind(query types.BaseFileQuery, info os.FileInfo, flat bool) bool {
 // describe makes the file's entry. A disk's size is what its blocks take, as for a thin disk.
 func (b *browse) describe(dir string, info os.FileInfo) types.BaseFileInfo {
 	entry := types.FileInfo{Path: info.Name()}
+	if dir == b.ds.Summary.Url {
+		entry.FriendlyName = b.friendly[info.Name()]
+	}
 	if b.details.FileSize {
 		entry.FileSize = info.Size()
 	}

@@ -56,7 +56,7 @@ func (vc *VCenter) createClone(j *job, folder *simulator.Folder, place placement
 		NumCoresPerSocket: original.Hardware.NumCoresPerSocket, ExtraConfig: inherited(original.ExtraConfig),
 		CpuHotAddEnabled: original.CpuHotAddEnabled, MemoryHotAddEnabled: original.MemoryHotAddEnabled,
 		Uuid: uuid.NewString(), InstanceUuid: uuid.NewString(),
-		Files: &types.VirtualMachineFileInfo{VmPathName: "[" + place.datastore.Name + "] " + req.Name},
+		Files: &types.VirtualMachineFileInfo{VmPathName: "[" + place.datastore.Name + "] " + plain(req.Name)},
 	}
 	if c := req.Spec.Config; c != nil {
 		if c.Uuid != "" {
@@ -74,12 +74,8 @@ func (vc *VCenter) createClone(j *job, folder *simulator.Folder, place placement
 			return nil, fault
 		}
 		host := place.host.Self
-		if fault := vc.nameTaken(folder, req.Name); fault != nil {
-			return nil, fault
-		}
 		vc.assignMACs(spec.DeviceChange)
-		return vc.invoke(j.ctx, &simulator.Method{Name: "CreateVM_Task", This: folder.Self,
-			Body: &types.CreateVM_Task{This: folder.Self, Config: spec, Pool: place.pool, Host: &host}})
+		return vc.createNamed(j.ctx, folder, &types.CreateVM_Task{This: folder.Self, Config: spec, Pool: place.pool, Host: &host})
 	})
 	ref, _ := result.(types.ManagedObjectReference)
 	return ref, fault

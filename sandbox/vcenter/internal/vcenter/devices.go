@@ -79,6 +79,9 @@ func (vc *VCenter) completeDisk(ctx *simulator.Context, home *simulator.Datastor
 	}
 	var path object.DatastorePath
 	path.FromString(backing.FileName)
+	if leadsOut(path.Path) {
+		return nil, 0, &types.InvalidDatastorePath{DatastorePath: backing.FileName}
+	}
 	if path.Datastore == "" && backing.Datastore != nil {
 		if ds, ok := vc.registry.Get(*backing.Datastore).(*simulator.Datastore); ok {
 			path.Datastore = ds.Name

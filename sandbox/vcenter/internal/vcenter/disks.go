@@ -24,6 +24,9 @@ func (d diskFile) uuid() string { return d.content.DDB["uuid"] }
 
 // openDisk resolves a datastore path such as "[nvme-a] web/web.vmdk".
 func (vc *VCenter) openDisk(ctx *simulator.Context, name string) (diskFile, types.BaseMethodFault) {
+	if leadsOut(name) {
+		return diskFile{}, &types.InvalidDatastorePath{DatastorePath: name}
+	}
 	dc := vc.datacenter().Self
 	content, path, fault := vc.registry.FileManager().DiskDescriptor(ctx, &dc, name)
 	if fault != nil {

@@ -246,9 +246,19 @@ func (vc *VCenter) datacenter() *simulator.Datacenter {
 	return vc.registry.Any("Datacenter").(*simulator.Datacenter)
 }
 
-func (vc *VCenter) datastoreNamed(name string) *simulator.Datastore {
+func (vc *VCenter) datastores() []*simulator.Datastore {
+	var found []*simulator.Datastore
 	for _, e := range vc.registry.All("Datastore") {
-		if ds, ok := e.(*simulator.Datastore); ok && ds.Name == name {
+		if ds, ok := e.(*simulator.Datastore); ok {
+			found = append(found, ds)
+		}
+	}
+	return found
+}
+
+func (vc *VCenter) datastoreNamed(name string) *simulator.Datastore {
+	for _, ds := range vc.datastores() {
+		if ds.Name == name {
 			return ds
 		}
 	}

@@ -3,8 +3,6 @@ package vcenter
 import (
 	"net/http"
 	"os"
-	"path"
-	"path/filepath"
 	"strings"
 
 	"github.com/vmware/govmomi/vim25/soap"
@@ -24,7 +22,7 @@ func (vc *VCenter) serveFolder(w http.ResponseWriter, r *http.Request, next http
 		return
 	}
 	if ds := vc.datastoreNamed(r.URL.Query().Get("dsName")); ds != nil {
-		local := filepath.Join(ds.Summary.Url, path.Clean("/"+strings.TrimPrefix(r.URL.Path, folderPath)))
+		local := vc.localPath(ds, strings.TrimPrefix(r.URL.Path, folderPath))
 		release, fault := vc.storage.promise(ds, r.ContentLength-lengthOf(local))
 		if fault != nil {
 			http.Error(w, faultMessage(fault), http.StatusInsufficientStorage)

@@ -170,6 +170,10 @@ func (g *gate) httpHandler(next http.Handler) http.Handler {
 				return
 			}
 		}
+		if strings.HasPrefix(r.Header.Get("Authorization"), "SIGN ") { // the library takes any signature for a login
+			http.Error(w, "logins by token are not simulated", http.StatusUnauthorized)
+			return
+		}
 		if strings.HasPrefix(r.URL.Path, folderPath) {
 			g.vc.serveFolder(w, r, next)
 			return

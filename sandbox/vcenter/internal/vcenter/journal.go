@@ -42,6 +42,8 @@ type inventory struct {
 	Pools      []json.RawMessage `json:"pools"`
 	Portgroups []json.RawMessage `json:"portgroups"`
 	Machines   []json.RawMessage `json:"machines"`
+
+	FriendlyNames map[string]map[string]string `json:"vsan_names"` // by datastore: UUIDs of folders by name
 }
 
 const inventoryVersion = 1
@@ -141,11 +143,16 @@ func (j *journal) collect() (*inventory, error) {
 	vc.writer.Lock() // so that no half-made machine is saved
 	defer vc.writer.Unlock()
 	j.mu.Lock()
-	saved := &inventory{Version: inventoryVersion, Highest: j.highest}
+	saved := &inventory{Version: inventoryVersion, Highest: j.highest, FriendlyNames: map[string]map[string]string{}}
 	j.mu.Unlock()
 	var err error
 	if saved.Fields, err = encode(types.ArrayOfCustomFieldDef{CustomFieldDef: vc.registry.CustomFieldsManager().Field}); err != nil {
 		return nil, err
+	}
+	for _, ds := range vc.datastores() {
+		if names := vc.readFriendlyNames(ds); len(names) > 0 {
+			saved.FriendlyNames[ds.Name] = names
+		}
 	}
 	for _, part := range []struct {
 		kind string

@@ -84,17 +84,6 @@ func (vc *VCenter) datastoreOf(name string) *simulator.Datastore {
 	return vc.datastoreNamed(p.Datastore)
 }
 
-// nameTaken refuses a name that the folder has, with --strict; a real vCenter always does.
-func (vc *VCenter) nameTaken(folder *simulator.Folder, name string) types.BaseMethodFault {
-	if !vc.settings.Strict {
-		return nil
-	}
-	if taken := vc.registry.FindByName(name, folder.ChildEntity); taken != nil {
-		return &types.DuplicateName{Name: name, Object: taken.Reference()}
-	}
-	return nil
-}
-
 // createMachine follows Folder.CreateVM_Task. The library's own picks any host, may shuffle the cluster's list of hosts
 // while it does, derives UUIDs from the path, and does not look at the space.
 func createMachine(j *job, m *simulator.Method) (types.AnyType, types.BaseMethodFault) {
@@ -106,6 +95,9 @@ func createMachine(j *job, m *simulator.Method) (types.AnyType, types.BaseMethod
 	spec := &req.Config
 	if spec.Files == nil || vc.datastoreOf(spec.Files.VmPathName) == nil {
 		return nil, &types.InvalidVmConfig{Property: "configSpec.files.vmPathName"}
+	}
+	if leadsOut(spec.Files.VmPathName) {
+		return nil, &types.InvalidDatastorePath{DatastorePath: spec.Files.VmPathName}
 	}
 	home := vc.datastoreOf(spec.Files.VmPathName)
 	if _, fault := vc.place(req.Pool, req.Host, home); fault != nil {
@@ -127,7 +119,7 @@ func createMachine(j *job, m *simulator.Method) (types.AnyType, types.BaseMethod
 		spec.InstanceUuid = uuid.NewString()
 	}
 	if home.Summary.Type == "vsan" { // its folders are objects with a UUID, which the server names
-		spec.Files.VmPathName = "[" + home.Name + "] " + spec.Name
+		spec.Files.VmPathName = "[" + home.Name + "] " + plain(spec.Name)
 	}
 	result, fault := j.commit(func() (types.AnyType, types.BaseMethodFault) {
 		// once more, now that nobody else places: so that machines made at once are spread
@@ -136,11 +128,8 @@ func createMachine(j *job, m *simulator.Method) (types.AnyType, types.BaseMethod
 			return nil, fault
 		}
 		req.Host = &place.host.Self
-		if fault := vc.nameTaken(folder, spec.Name); fault != nil {
-			return nil, fault
-		}
 		vc.assignMACs(spec.DeviceChange)
-		return vc.invoke(j.ctx, m)
+		return vc.createNamed(j.ctx, folder, req)
 	})
 	if fault != nil {
 		return nil, fault
@@ -153,24 +142,21 @@ func createMachine(j *job, m *simulator.Method) (types.AnyType, types.BaseMethod
 	return ref, nil
 }
 
-// renameEntity follows ManagedEntity.Rename_Task: lax about machines, strict with --strict, as creation is.
-func renameEntity(j *job, m *simulator.Method) (types.AnyType, types.BaseMethodFault) {
+// powerOn follows VirtualMachine.PowerOnVM_Task: a disk that another running machine has is locked.
+func powerOn(j *job, m *simulator.Method) (types.AnyType, types.BaseMethodFault) {
 	vm, ok := j.vc.registry.Get(m.This).(*simulator.VirtualMachine)
 	if !ok {
-		return passOn(j, m)
+		return nil, &types.ManagedObjectNotFound{Obj: m.This}
 	}
-	name := m.Body.(*types.Rename_Task).NewName
 	return j.commit(func() (types.AnyType, types.BaseMethodFault) {
-		if folder, ok := j.vc.registry.Get(*vm.Parent).(*simulator.Folder); ok && name != vm.Name {
-			if fault := j.vc.nameTaken(folder, name); fault != nil {
-				return nil, fault
+		if vm.Runtime.PowerState != types.VirtualMachinePowerStatePoweredOn {
+			for _, disk := range j.vc.disksOf(j.ctx, vm) {
+				if disk.file != "" && j.vc.runs(disk.file) {
+					return nil, &types.FileLocked{FileFault: types.FileFault{File: disk.file}}
+				}
 			}
 		}
-		j.ctx.WithLock(vm, func() {
-			j.ctx.Update(vm, []types.PropertyChange{{Name: "name", Val: name}, {Name: "config.name", Val: name},
-				{Name: "summary.config.name", Val: name}})
-		})
-		return nil, nil
+		return j.vc.invoke(j.ctx, m)
 	})
 }
 
@@ -241,7 +227,7 @@ func (vc *VCenter) folderOf(vmx string) string {
 	if ds == nil || path.Dir(p.Path) == "." {
 		return ""
 	}
-	return filepath.Join(ds.Summary.Url, path.Dir(p.Path))
+	return vc.localPath(ds, path.Dir(p.Path))
 }
 
 // removeOwnFiles deletes a machine's configuration, logs and swap, and the folder when nothing else is in it.

@@ -76,6 +76,11 @@ func (r *restorer) all(saved *inventory) error {
 	if err := r.fields(saved.Fields); err != nil {
 		return err
 	}
+	for name, names := range saved.FriendlyNames {
+		if ds := r.vc.datastoreNamed(name); ds != nil {
+			r.vc.writeFriendlyNames(ds, names)
+		}
+	}
 	for _, part := range []struct {
 		texts []json.RawMessage
 		put   func(json.RawMessage) error

@@ -12,6 +12,7 @@ var shims = map[string]work{
 	"VirtualMachine.CloneVM_Task":                             cloneMachine,
 	"VirtualMachine.ReconfigVM_Task":                          reconfigureMachine,
 	"VirtualMachine.Destroy_Task":                             destroyMachine,
+	"VirtualMachine.PowerOnVM_Task":                           powerOn,
 	"VirtualMachine.Rename_Task":                              renameEntity,
 	"Folder.CreateVM_Task":                                    createMachine,
 	"Folder.Destroy_Task":                                     destroyFolder,
@@ -44,6 +45,9 @@ var directs = map[string]func(*VCenter, *simulator.Context, *simulator.Method) s
 
 // passOn lets the library do the work of a task.
 func passOn(j *job, m *simulator.Method) (types.AnyType, types.BaseMethodFault) {
+	if m.This.Type == "FileManager" {
+		defer j.vc.storage.recountAll()
+	}
 	return j.commit(func() (types.AnyType, types.BaseMethodFault) { return j.vc.invoke(j.ctx, m) })
 }
 
@@ -75,6 +79,9 @@ func (vc *VCenter) answerTask(ctx *simulator.Context, m *simulator.Method) soap.
 	if vc.object(ctx, m.This) == nil {
 		return refuse(&types.ManagedObjectNotFound{Obj: m.This}, "The object has already been deleted or has not been completely created")
 	}
+	if bad := strayPath(m); bad != "" {
+		return refuse(&types.InvalidDatastorePath{DatastorePath: bad}, "")
+	}
 	w, ok := shims[m.This.Type+"."+m.Name]
 	if !ok {
 		if !vc.implements(ctx, m) {
@@ -90,7 +97,8 @@ func changesInventory(m *simulator.Method) bool {
 	switch m.This.Type {
 	case "VirtualMachine", "Folder", "ResourcePool", "VirtualApp", "Datacenter", "Datastore", "CustomFieldsManager",
 		"ClusterComputeResource", "ComputeResource", "HostSystem", "Network", "DistributedVirtualPortgroup",
-		"VmwareDistributedVirtualSwitch", "DistributedVirtualSwitch", "VirtualMachineSnapshot", "AuthorizationManager":
+		"VmwareDistributedVirtualSwitch", "DistributedVirtualSwitch", "VirtualMachineSnapshot", "AuthorizationManager",
+		"FileManager", "VirtualDiskManager", "DatastoreNamespaceManager":
 		return true
 	}
 	return false
@@ -98,6 +106,9 @@ func changesInventory(m *simulator.Method) bool {
 
 // answerChange lets the library do a write without a task, alone.
 func (vc *VCenter) answerChange(ctx *simulator.Context, m *simulator.Method) soap.HasFault {
+	if bad := strayPath(m); bad != "" {
+		return refuse(&types.InvalidDatastorePath{DatastorePath: bad}, "")
+	}
 	vc.writer.Lock()
 	defer vc.writer.Unlock()
 	body, fault := vc.invokeBody(ctx, m)
