@@ -30,7 +30,8 @@ class Stack:
         environment = {
             key: value
             for key, value in os.environ.items()
-            if key not in ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "ESCALE_KEYS", "DJANGO_SETTINGS_MODULE")
+            if key not in ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "DJANGO_SETTINGS_MODULE", "LOG_FORMAT")
+            and not key.startswith("ESCALE_")
         }
         self._output = (home / "output.txt").open("wb")
         self._process = subprocess.Popen(
