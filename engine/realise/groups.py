@@ -11,6 +11,8 @@ from engine.realise.notes import Notes
 from engine.realise.packing import Port, Unit
 from engine.realise.settings import Settings, replicas_of, service_demand
 
+# A network of more services than this says nothing on which of them belong together.
+_NEIGHBOURS = 50
 _SHARING = ("network_mode", "ipc", "pid")
 
 
@@ -278,12 +280,17 @@ def _explain(
 
 
 def _ordered(services: Mapping[str, Any], groups: Mapping[str, list[str]]) -> list[list[str]]:
-    """Return the groups in depth-first order of ``depends_on``: neighbours are packed next to each other."""
+    """Return the groups in the order in which they are packed: neighbours in the drawing next to each other.
+
+    First come apart the islands that share neither a dependency nor a network of moderate size, then, inside an
+    island, the depth-first order of ``depends_on``.
+    """
     of = {name: members for members in groups.values() for name in members}
+    island = _islands(services, groups)
     seen: set[str] = set()
     order: list[list[str]] = []
     needed = {other for body in services.values() for other in body.get("depends_on") or {}}
-    roots = sorted(services, key=lambda name: (name in needed, _first_network(services[name]), name))
+    roots = sorted(services, key=lambda name: (island[name], name in needed, name))
     for root in roots:
         stack = [root]
         while stack:
@@ -298,5 +305,29 @@ def _ordered(services: Mapping[str, Any], groups: Mapping[str, list[str]]) -> li
     return order
 
 
-def _first_network(service: Mapping[str, Any]) -> str:
-    return min(service.get("networks") or {}, default="")
+def _islands(services: Mapping[str, Any], groups: Mapping[str, list[str]]) -> dict[str, str]:
+    """Return service -> the first name of its island."""
+    leader = {name: name for name in services}
+
+    def find(name: str) -> str:
+        while leader[name] != name:
+            leader[name] = leader[leader[name]]
+            name = leader[name]
+        return name
+
+    def join(one: str, other: str) -> None:
+        first, second = sorted((find(one), find(other)))
+        leader[second] = first
+
+    networks: dict[str, list[str]] = {}
+    for name, body in services.items():
+        for other in body.get("depends_on") or ():
+            if other in leader:
+                join(name, other)
+        for network in body.get("networks") or ():
+            networks.setdefault(network, []).append(name)
+    for members in (*networks.values(), *groups.values()):
+        if len(members) <= _NEIGHBOURS:
+            for other in members[1:]:
+                join(members[0], other)
+    return {name: find(name) for name in services}

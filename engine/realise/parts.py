@@ -390,10 +390,13 @@ def compose_text(name: str, sections: Mapping[str, Mapping[str, Any]]) -> str:
     return "".join(lines) + "\n}\n"
 
 
+_ENCODE = json.JSONEncoder(sort_keys=True, ensure_ascii=False).encode
+
+
 def _line(value: Any) -> str:
-    text = json.dumps(value, sort_keys=True, ensure_ascii=False)
+    text = _ENCODE(value)
     # Compose interpolates values, and only values: there a dollar sign is written twice.
-    return json.dumps(_doubled(value), sort_keys=True, ensure_ascii=False) if "$" in text else text
+    return _ENCODE(_doubled(value)) if "$" in text else text
 
 
 def _doubled(value: Any) -> Any:

@@ -16,7 +16,7 @@ from engine.resources import Owner
 from tests.engine.drawings import OWNER
 
 
-class Refused(AssertionError):
+class RefusedError(AssertionError):
     """The cloud would have failed here."""
 
 
@@ -91,7 +91,7 @@ class TinyCloud:
         for key in action.uses:
             own = key == action.resource
             if not own and not key.startswith("network:@") and not self._exists(key):
-                raise Refused(f"{action.key} uses {key}, which does not exist")
+                raise RefusedError(f"{action.key} uses {key}, which does not exist")
         getattr(self, "_" + action.verb.replace(".", "_"))(action, data["spec"])
         self._record(action, data["spec"])
 
@@ -112,7 +112,7 @@ class TinyCloud:
 
     def _make(self, action: Action, spec: dict[str, Any], **attributes: Any) -> None:
         if any(thing["key"] == action.resource for thing in self.things.values()):
-            raise Refused(f"{action.resource} exists already")
+            raise RefusedError(f"{action.resource} exists already")
         external_id = f"id-{next(self.ids)}"
         self.things[external_id] = {
             "id": external_id,
@@ -124,9 +124,9 @@ class TinyCloud:
     def _own(self, action: Action) -> dict[str, Any]:
         thing = next((thing for thing in self.things.values() if thing["key"] == action.resource), None)
         if thing is None:
-            raise Refused(f"{action.key}: {action.resource} does not exist")
+            raise RefusedError(f"{action.key}: {action.resource} does not exist")
         if action.external_id is not None and action.external_id != thing["id"]:
-            raise Refused(f"{action.key} means {action.external_id}, not {thing['id']}")
+            raise RefusedError(f"{action.key} means {action.external_id}, not {thing['id']}")
         return thing
 
     def _folder_create(self, action: Action, spec: dict[str, Any]) -> None:
@@ -135,7 +135,7 @@ class TinyCloud:
     def _folder_delete(self, action: Action, spec: dict[str, Any]) -> None:
         others = [thing["key"] for thing in self.things.values() if thing["key"] != action.resource]
         if others:
-            raise Refused(f"the folder is not empty: {others}")
+            raise RefusedError(f"the folder is not empty: {others}")
         del self.things[self._own(action)["id"]]
 
     def _network_create(self, action: Action, spec: dict[str, Any]) -> None:
@@ -144,7 +144,7 @@ class TinyCloud:
     def _network_delete(self, action: Action, spec: dict[str, Any]) -> None:
         users = [thing["key"] for thing in self.things.values() if action.resource in thing.get("cards", ())]
         if users:
-            raise Refused(f"{action.resource} is used by {users}")
+            raise RefusedError(f"{action.resource} is used by {users}")
         del self.things[self._own(action)["id"]]
 
     def _volume_create(self, action: Action, spec: dict[str, Any]) -> None:
@@ -153,26 +153,27 @@ class TinyCloud:
     def _volume_extend(self, action: Action, spec: dict[str, Any]) -> None:
         thing = self._own(action)
         if spec["size_gib"] < thing["size_gib"]:
-            raise Refused("a disk cannot shrink")
+            raise RefusedError("a disk cannot shrink")
         thing.update(size_gib=spec["size_gib"], hash=spec["config_hash"])
 
     def _volume_delete(self, action: Action, spec: dict[str, Any]) -> None:
         thing = self._own(action)
         if self._observed(thing).attributes["attached_to"]:
-            raise Refused(f"{action.resource} is attached")
+            raise RefusedError(f"{action.resource} is attached")
         del self.things[thing["id"]]
 
     def _attach(self, action: Action, spec: dict[str, Any], kept: list[dict[str, Any]]) -> list[dict[str, Any]]:
         disks = [disk for disk in kept if not str(disk["volume"] or "").startswith("volume:")]
         units = [disk["unit"] for disk in spec["disks"]]
-        assert len(set(units)) == len(units) and 7 not in units and 0 not in units
+        assert len(set(units)) == len(units)
+        assert not {0, 7} & set(units)
         for mount in spec["disks"]:
             volume = next((thing for thing in self.things.values() if thing["key"] == mount["volume"]), None)
             if volume is None:
-                raise Refused(f"{action.key}: {mount['volume']} does not exist")
+                raise RefusedError(f"{action.key}: {mount['volume']} does not exist")
             holder = self._observed(volume).attributes["attached_to"]
             if holder not in (None, action.external_id):
-                raise Refused(f"{action.key}: {mount['volume']} is attached to {holder}")
+                raise RefusedError(f"{action.key}: {mount['volume']} is attached to {holder}")
             disks.append({"volume": mount["volume"], "size_gib": volume["size_gib"], "unit": mount["unit"]})
         return disks
 
@@ -195,9 +196,9 @@ class TinyCloud:
     def _machine_update(self, action: Action, spec: dict[str, Any]) -> None:
         thing = self._own(action)
         if thing["power"] != "off":
-            raise Refused("a machine is updated while it is off")
+            raise RefusedError("a machine is updated while it is off")
         if thing["cards"] != [nic["network"] for nic in spec["nics"]] or thing["template"] != spec["template"]:
-            raise Refused("cards and template only change by replacing")
+            raise RefusedError("cards and template only change by replacing")
         thing.update(
             cpus=spec["cpus"],
             memory_mib=spec["memory_mib"],
@@ -209,12 +210,12 @@ class TinyCloud:
     def _machine_start(self, action: Action, spec: dict[str, Any]) -> None:
         thing = self._own(action)
         if thing["power"] == "on":
-            raise Refused(f"{action.resource} is on")
+            raise RefusedError(f"{action.resource} is on")
         thing["power"] = "on"
 
     def _machine_ready(self, action: Action, spec: dict[str, Any]) -> None:
         if self._own(action)["power"] != "on":
-            raise Refused(f"{action.resource} is off")
+            raise RefusedError(f"{action.resource} is off")
 
     def _machine_stop(self, action: Action, spec: dict[str, Any]) -> None:
         self._own(action)["power"] = "off"
@@ -222,14 +223,14 @@ class TinyCloud:
     def _machine_detach(self, action: Action, spec: dict[str, Any]) -> None:
         thing = self._own(action)
         if thing["power"] != "off" or thing["snapshots"]:
-            raise Refused("disks are detached from machines that are off and have no snapshots")
+            raise RefusedError("disks are detached from machines that are off and have no snapshots")
         thing["disks"] = [disk for disk in thing["disks"] if disk["volume"] is None]
 
     def _machine_delete(self, action: Action, spec: dict[str, Any]) -> None:
         thing = self._own(action)
         if thing["power"] != "off":
-            raise Refused("a machine is deleted while it is off")
+            raise RefusedError("a machine is deleted while it is off")
         taken = [disk for disk in thing["disks"] if not disk.get("system")]
         if taken:
-            raise Refused(f"{action.resource} would take {taken} along")
+            raise RefusedError(f"{action.resource} would take {taken} along")
         del self.things[thing["id"]]

@@ -341,7 +341,11 @@ def test_what_an_unfinished_operation_left_is_removed() -> None:
 def test_machines_that_depend_on_each_other_in_a_round_start_together() -> None:
     text = """
     services:
-      a1: {image: a, expose: [1], depends_on: [b1], x-escale: {affinity: {services: [a2]}, anti_affinity: {services: [b1]}}}
+      a1:
+        image: a
+        expose: [1]
+        depends_on: [b1]
+        x-escale: {affinity: {services: [a2]}, anti_affinity: {services: [b1]}}
       a2: {image: a, expose: [2]}
       b1: {image: b, expose: [3], x-escale: {affinity: {services: [b2]}}}
       b2: {image: b, expose: [4], depends_on: [a2]}

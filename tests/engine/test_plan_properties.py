@@ -1,4 +1,4 @@
-"""Whatever is drawn, and whatever happens to the cloud: applying a plan leaves nothing to plan, and touches nothing else."""
+"""Whatever is drawn, and whatever happens: applying a plan leaves nothing to plan, and touches nothing else."""
 
 from __future__ import annotations
 
