@@ -309,9 +309,9 @@ class Turn:
         if self._events:
             transitions.append_events(self.cursor, row, self._events)
         if self._dirty:
-            transitions.save_operation(self.cursor, row, self._old_state, self.due_in_s)
+            transitions.save_operation(self.cursor, row, self._old_state, self.due_in_s, poked=self._poke)
         elif self._events or self.due_in_s is not None:
-            transitions.touch_operation(self.cursor, row, self.due_in_s)
+            transitions.touch_operation(self.cursor, row, self.due_in_s, poked=self._poke)
         if self._poke and not self.ended:
             transitions.add_poke(self.cursor, row.id)
         if row.last_seq > self._old_seq:

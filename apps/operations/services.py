@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from django.db import connection, transaction
-from django.db.models.functions import Now
 
 from apps.operations import states, transitions
 from apps.operations.graph import ranks
@@ -99,7 +98,6 @@ def submit(
             steps_total=len(steps),
         )
         _take_claims(operation)
-        operation.poked_at = Now()  # the outbox row below is the first poke
         operation.save(force_insert=True)
         _insert_claims(operation)
         _insert_steps(operation.pk, steps, order)

@@ -142,9 +142,9 @@ def prerequisites(operation: Operation, step: Step) -> Sequence[Step]:
 
 
 def abilities(principal: Principal, operation: Operation) -> Abilities:
-    """Return what the reader may do: architects about their own operations, operators about everybody's."""
+    """Return what the reader may do: architects about operations of their projects, operators about all others."""
     state = operation.state
-    could = {
+    could: dict[str, bool] = {
         "stop": state in (states.PLANNING, states.AWAITING_APPROVAL, states.QUEUED, states.RUNNING),
         "stop_and_undo": state in (states.QUEUED, states.RUNNING)
         or (state == states.CANCELLING and operation.cancel_mode != "revert"),
@@ -161,8 +161,12 @@ def abilities(principal: Principal, operation: Operation) -> Abilities:
 
 
 def role_to_steer(principal: Principal, operation: Operation) -> Role:
-    """Return the role that stopping, retrying and undoing this operation needs."""
-    return Role.ARCHITECT if operation.created_by_id == principal.user.pk else Role.OPERATOR
+    """Return the role that stopping, retrying and undoing this operation needs.
+
+    Whoever may deploy and destroy in a project may also stop what runs there; what belongs to the organization as a
+    whole is for operators.
+    """
+    return Role.ARCHITECT if operation.project_id is not None else Role.OPERATOR
 
 
 def subject_address(operation: Operation) -> str:

@@ -107,7 +107,7 @@ def lock(cursor: Any, operation_id: uuid.UUID) -> OperationRow | None:
     return found
 
 
-def save_operation(cursor: Any, row: OperationRow, old_state: str, due_in_s: float | None) -> None:
+def save_operation(cursor: Any, row: OperationRow, old_state: str, due_in_s: float | None, *, poked: bool) -> None:
     """Write an operation back; a state that ends it clears its due time, else ``due_in_s`` None leaves it alone."""
     cursor.execute(
         "UPDATE operations_operation SET state = %s, cancel_mode = %s, last_seq = %s, steps_total = %s,"
@@ -115,26 +115,27 @@ def save_operation(cursor: Any, row: OperationRow, old_state: str, due_in_s: flo
         " started_at = CASE WHEN %s THEN coalesce(started_at, clock_timestamp()) ELSE started_at END,"
         " finished_at = CASE WHEN %s THEN coalesce(finished_at, clock_timestamp()) END,"
         " due_at = CASE WHEN %s THEN NULL WHEN %s::float8 IS NULL THEN due_at"
-        " ELSE clock_timestamp() + %s::float8 * interval '1 second' END"
-        " WHERE id = %s AND state = %s",
+        " ELSE clock_timestamp() + %s::float8 * interval '1 second' END,"
+        " poked_at = CASE WHEN %s THEN clock_timestamp() ELSE poked_at END WHERE id = %s AND state = %s",
         [
             row.state, row.cancel_mode, row.last_seq, row.steps_total, row.steps_done, row.undo_total, row.undo_done,
             json.dumps(row.error) if row.error is not None else None, row.started,
             row.state in states.OPERATION_ENDS, row.state in states.OPERATION_ENDS, due_in_s, due_in_s,
-            row.id, old_state,
+            poked, row.id, old_state,
         ],
     )  # fmt: skip
     if cursor.rowcount != 1:
         raise AssertionError("the locked operation changed under its lock")
 
 
-def touch_operation(cursor: Any, row: OperationRow, due_in_s: float | None) -> None:
+def touch_operation(cursor: Any, row: OperationRow, due_in_s: float | None, *, poked: bool) -> None:
     """Write back only what events and finished steps change: the short form of ``save_operation``."""
     cursor.execute(
         "UPDATE operations_operation SET last_seq = %s, steps_done = %s, undo_done = %s,"
         " due_at = CASE WHEN %s::float8 IS NULL THEN due_at"
-        " ELSE clock_timestamp() + %s::float8 * interval '1 second' END WHERE id = %s",
-        [row.last_seq, row.steps_done, row.undo_done, due_in_s, due_in_s, row.id],
+        " ELSE clock_timestamp() + %s::float8 * interval '1 second' END,"
+        " poked_at = CASE WHEN %s THEN clock_timestamp() ELSE poked_at END WHERE id = %s",
+        [row.last_seq, row.steps_done, row.undo_done, due_in_s, due_in_s, poked, row.id],
     )
 
 

@@ -5,7 +5,7 @@ import pytest
 from django.db import connection, connections
 
 from apps.operations import relay
-from apps.operations.models import Operation, Outbox, WorkerBeat
+from apps.operations.models import Operation, Outbox, Step, WorkerBeat
 from apps.operations.relay import BrokerAwayError, Relay, poke_due, send_outbox, sweep
 from apps.operations.runner import drive
 from apps.operations.tuning import Tuning, tuning
@@ -127,9 +127,10 @@ def test_the_sweeper_finds_what_nobody_looks_after(start, sent, send):
         )
         cursor.execute("UPDATE operations_step SET lease_until = clock_timestamp() - interval '1 second'"
                        " WHERE operation_id = %s", [lost.pk])  # fmt: skip
-    assert sweep() == 2
+    assert sweep() == 2, list(Step.objects.values_list("state", "lease_until", "operation__state", "operation__due_at"))
     assert sweep() == 0
-    _age(forgotten, poked_s=60)
+    for operation in (forgotten, lost):
+        _age(operation, poked_s=60)
     poke_due(tuning(), send)
     assert set(sent) == {forgotten.pk, lost.pk}
 
