@@ -197,7 +197,7 @@ def _principal_for(request: Any) -> Principal:
         raise fault("not_authenticated")
     token = getattr(request, "auth", None)
     if isinstance(token, ApiToken):
-        return Principal(user, token.organization, token.project, token)
+        return token.principal or Principal(user, token.organization, token.project, token)
     return Principal(user, _chosen_organization(request, user))
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import uuid
+from typing import TYPE_CHECKING
 
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 
 from apps.tenancy.querysets import OrganizationQuerySet, OrganizationScopedQuerySet, ProjectQuerySet
+
+if TYPE_CHECKING:
+    from apps.tenancy.access import Principal
 
 
 class Role(models.TextChoices):
@@ -91,6 +95,8 @@ class ApiToken(models.Model):
 
     Text form: ``escale_<prefix>_<secret>``; the prefix finds the row, the digest proves the secret.
     """
+
+    principal: Principal | None = None  # of the request that it authenticated; not a column
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="tokens")

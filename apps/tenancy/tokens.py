@@ -79,8 +79,10 @@ def authenticate(text: str) -> ApiToken:
     now = timezone.now()
     if token.expires_at is not None and token.expires_at <= now:
         raise fault("token.expired", name=token.name, expired_at=token.expires_at.isoformat(timespec="seconds"))
-    if not Principal(token.user, token.organization, token.project, token).is_member:
+    principal = Principal(token.user, token.organization, token.project, token)
+    if not principal.is_member:
         raise fault("token.no_access", name=token.name, user=token.user.get_username())
+    token.principal = principal  # its roles are read already, and hold for this request
     _note_use(token, text, now)
     return token
 
