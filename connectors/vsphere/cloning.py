@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from connectors.base import ConnectorError, Outcome
@@ -343,13 +343,7 @@ def _under_way(cloud: Cloud, note: Note, source: _Source) -> list[Ref]:
     if not unknown:
         return []
     since = min(facts["info.queueTime"] for facts in unknown.values()) - _EVENT_SLACK
-    manager = cloud.session.manager("eventManager")
-    events = cloud.session.read(manager, "QueryEvents", filter=specs.clone_events(source.template.ref, since))
-    targets = {
-        event.number("chainId"): (event.get("destFolder.folder"), event.get("destName"))
-        for event in events
-        if event.type == "VmBeingClonedEvent" and moment(event.get("createdTime")) >= since
-    }
+    targets = _targets(cloud, source.template.ref, since)
     suspects: list[Ref] = []
     for task, facts in unknown.items():
         target = targets.get(facts.get("info.eventChainId", 0))
@@ -358,6 +352,25 @@ def _under_way(cloud: Cloud, note: Note, source: _Source) -> list[Ref]:
         if target is None:  # the server does not tell, or not yet: wait for it rather than risk a second machine
             suspects.append(task)
     return sorted(suspects)
+
+
+def _targets(cloud: Cloud, template: Ref, since: datetime) -> dict[int, tuple[str, str]]:
+    """Return the folder and the name of each clone of a template, by the chain that links its event to its task.
+
+    Empty when the user may not read events: then every clone under way might be ours.
+    """
+    manager = cloud.session.manager("eventManager")
+    try:
+        events = cloud.session.read(manager, "QueryEvents", filter=specs.clone_events(template, since))
+    except VimFault as fault:
+        if not (is_a(fault, "NoPermission") or is_a(fault, "NotSupported") or is_a(fault, "InvalidState")):
+            raise
+        return {}
+    return {
+        event.number("chainId"): (event.get("destFolder.folder"), event.get("destName"))
+        for event in events
+        if event.type == "VmBeingClonedEvent" and moment(event.get("createdTime")) >= since
+    }
 
 
 def _by_step(cloud: Cloud, note: Note) -> Machine | None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from connectors.base import ConnectorError, Outcome
-from connectors.vsphere import faults, markers, properties
+from connectors.vsphere import directories, faults, markers, properties
 from connectors.vsphere.cloud import Cloud
 from connectors.vsphere.faults import is_a
 from connectors.vsphere.notes import Note, TaskEnd
@@ -28,15 +28,17 @@ def create(cloud: Cloud, action: Action, key: str) -> Outcome:
 def delete(cloud: Cloud, action: Action, key: str) -> Outcome:
     """Remove a deployment's folder if nothing is in it, then those of its parents that are empty by that.
 
+    Its empty directories on datastores go too.
     vCenter's Destroy takes everything inside along, and there is no gentler call. So emptiness is read right
     before, under this process's lock; between processes the plan keeps folder actions apart (``Action.serial``).
     """
-    path = [str(name) for name in action.spec.get("path") or default_path(action.owner)]
-    note = Note("folder.delete", "destroy", key, action.resource, action.owner, data={"path": path})
     with cloud.lock("folders"):
-        folder = _existing(cloud, action, path)
+        folder = _existing(cloud, action)
         if folder is None:
+            directories.remove_empty(cloud, action.owner)
             return Outcome.done("gone already", gone=True)
+        path = path_to(cloud, folder)
+        note = Note("folder.delete", "destroy", key, action.resource, action.owner, data={"path": path})
         facts = properties.of_object(cloud.session, folder, ["name", "childEntity"])
         if facts is None:
             return Outcome.done("gone already", gone=True)
@@ -54,6 +56,7 @@ def delete(cloud: Cloud, action: Action, key: str) -> Outcome:
                 "which this plan does not delete - move that away or delete it, then retry",
                 permanent=True,
             )
+        directories.remove_empty(cloud, action.owner)
         return _destroy(cloud, note, folder, len(path))
 
 
@@ -166,14 +169,16 @@ def _child(cloud: Cloud, parent: Ref, name: str) -> Ref | None:
     return found if found is not None and found.type == "Folder" else None
 
 
-def _existing(cloud: Cloud, action: Action, path: Sequence[str]) -> Ref | None:
+def _existing(cloud: Cloud, action: Action) -> Ref | None:
     known: Mapping[str, Any] = action.inputs.get(action.resource, {})
     external_id = action.external_id or known.get("external_id")
     if external_id:
         ref = Ref("Folder", str(external_id))
         if properties.of_object(cloud.session, ref, ["name"]) is not None:
             return ref
-    return find(cloud, path)
+    recorded = action.spec.get("path") or str(known.get("path", "")).split("/")
+    found = find(cloud, recorded) if any(recorded) else None
+    return found if found is not None else of_deployment(cloud, action.owner)
 
 
 def _names(cloud: Cloud, refs: Sequence[Ref]) -> str:

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from connectors.base import ConnectorError, Outcome
-from connectors.vsphere import faults, folders, machine, markers, properties, specs
+from connectors.vsphere import directories, faults, folders, machine, markers, properties, specs
 from connectors.vsphere.cloud import Cloud
 from connectors.vsphere.estate import Datastore, missing
 from connectors.vsphere.faults import is_a
 from connectors.vsphere.machine import Machine
 from connectors.vsphere.notes import Note, TaskEnd
 from connectors.vsphere.placement import offered
-from connectors.vsphere.soap import Node, Ref, VimFault
+from connectors.vsphere.soap import VimFault
 from engine.plan import Action
 from engine.resources import Owner
 
@@ -43,16 +43,16 @@ def create(cloud: Cloud, action: Action, key: str) -> Outcome:
     wanted_kib = int(spec["size_gib"]) * _KIB_PER_GIB
     with cloud.lock("volume", action.owner.deployment_id, action.resource):
         candidates = _candidates(cloud, spec.get("datastore"))
-        directories = _directories(cloud, action.owner, candidates)
+        there = directories.existing(cloud, action.owner, candidates)
         file = markers.volume_file(action.resource)
-        for found in _disks(cloud, action.owner, directories, file):
+        for found in _disks(cloud, action.owner, there, file):
             return _adopt(found, wanted_kib, created=False)
         # The deployment's directory, once made, keeps its later volumes together: a try that was interrupted
         # before its file appeared is not repeated on another datastore.
-        datastore = _roomiest(directories or candidates, wanted_kib) or _roomiest(candidates, wanted_kib)
+        datastore = _roomiest(there or candidates, wanted_kib) or _roomiest(candidates, wanted_kib)
         if datastore is None:
             raise _no_room(action, candidates)
-        _make_directory(cloud, action.owner, datastore)
+        directories.make(cloud, action.owner, datastore)
         path = markers.volume_path(datastore.name, action.owner, action.resource)
         note = Note("volume.create", "create", key, action.resource, action.owner,
                     data={"datastore": datastore.name, "size": wanted_kib})  # fmt: skip
@@ -132,7 +132,7 @@ def advance_extend(cloud: Cloud, note: Note, end: TaskEnd) -> Outcome:
 
 
 def delete(cloud: Cloud, action: Action, key: str) -> Outcome:
-    """Delete a disk that no machine holds, and the deployment's directory when it was the last one."""
+    """Delete a disk that no machine holds. Its directory goes with the deployment's folder."""
     path = path_of(cloud, action.owner, action.resource, action, required=False)
     if not path:
         return Outcome.done("gone already", gone=True)
@@ -164,9 +164,7 @@ def delete(cloud: Cloud, action: Action, key: str) -> Outcome:
 
 
 def advance_delete(cloud: Cloud, note: Note, end: TaskEnd) -> Outcome:
-    """Take the directory away after the last disk."""
-    if note.phase == "directory":
-        return Outcome.done()  # an empty directory that stays harms nobody
+    """Believe that it is gone, unless the task says otherwise."""
     absent = end.fault is not None and is_a(end.fault, "FileNotFound")
     if end.fault is not None and not absent:
         return Outcome.failed(faults.to_error(end.fault, f"The disk of {note.resource} could not be deleted"))
@@ -174,12 +172,7 @@ def advance_delete(cloud: Cloud, note: Note, end: TaskEnd) -> Outcome:
     if end.lost and _disks(cloud, note.owner, [datastore], markers.volume_file(note.resource)):
         message = f"The disk of {note.resource} is still there - the vCenter forgot the task - it is tried again"
         return Outcome.failed(ConnectorError("cloud.busy", message, retry_after=1.0))
-    with cloud.lock("directory", note.owner.deployment_id, datastore.name):
-        left = _search(cloud, note.owner, [datastore], specs.file_search())
-        if datastore.ref not in left or left[datastore.ref]:
-            return Outcome.done()
-        task = _remove_directory(cloud, note.owner, datastore)
-    return Outcome.done() if task is None else note.on(task, "directory").running(message="removing the directory")
+    return Outcome.done()
 
 
 # What others ask
@@ -187,8 +180,7 @@ def advance_delete(cloud: Cloud, note: Note, end: TaskEnd) -> Outcome:
 
 def of_deployment(cloud: Cloud, owner: Owner) -> list[Found]:
     """Return all disks in a deployment's directories."""
-    usable = [datastore for datastore in cloud.estate().datastores if datastore.usable and datastore.browser]
-    return _disks(cloud, owner, usable, "*.vmdk")
+    return _disks(cloud, owner, directories.usable(cloud), "*.vmdk")
 
 
 def path_of(cloud: Cloud, owner: Owner, resource: str, action: Action, *, required: bool = True) -> str:
@@ -199,8 +191,7 @@ def path_of(cloud: Cloud, owner: Owner, resource: str, action: Action, *, requir
         recorded = action.external_id
     if recorded:
         return str(recorded)
-    usable = [datastore for datastore in cloud.estate().datastores if datastore.usable and datastore.browser]
-    for found in _disks(cloud, owner, usable, markers.volume_file(resource)):
+    for found in _disks(cloud, owner, directories.usable(cloud), markers.volume_file(resource)):
         return found.path
     if required:
         raise _absent(resource)
@@ -217,12 +208,6 @@ def _candidates(cloud: Cloud, name: str | None) -> list[Datastore]:
     if not found:
         raise missing("datastore", "that may be used", [each.name for each in cloud.estate().datastores])
     return found
-
-
-def _directories(cloud: Cloud, owner: Owner, datastores: Sequence[Datastore]) -> list[Datastore]:
-    """Return the datastores on which the deployment has its directory."""
-    existing = _search(cloud, owner, datastores, specs.file_search())
-    return [datastore for datastore in datastores if datastore.ref in existing]
 
 
 def _roomiest(datastores: Sequence[Datastore], size_kib: int) -> Datastore | None:
@@ -301,7 +286,7 @@ def _attachment(cloud: Cloud, owner: Owner, path: str) -> tuple[Machine, machine
 def _disks(cloud: Cloud, owner: Owner, datastores: Sequence[Datastore], pattern: str) -> list[Found]:
     by_ref = {datastore.ref: datastore for datastore in datastores}
     found: list[Found] = []
-    for ref, files in _search(cloud, owner, datastores, specs.disk_search(pattern)).items():
+    for ref, files in directories.search(cloud, owner, datastores, specs.disk_search(pattern)).items():
         datastore = by_ref[ref]
         for file in files:
             name = file.get("path")
@@ -320,85 +305,3 @@ def _described(cloud: Cloud, datastore: Datastore, owner: Owner, file: str) -> i
     text = cloud.session.download(path, _DESCRIPTOR_MAX).decode(errors="replace")
     sectors = re.findall(r"^(?:RW|RDONLY) (\d+) ", text, re.MULTILINE)
     return sum(map(int, sectors)) * 512 // 1024
-
-
-def _search(cloud: Cloud, owner: Owner, datastores: Sequence[Datastore], spec: Any) -> dict[Ref, list[Node]]:
-    """List the deployment's directory on several datastores at once; without one a datastore is absent."""
-    begun: dict[Ref, Datastore] = {}
-    for datastore in datastores:
-        if datastore.browser is not None:
-            path = f"[{datastore.name}] {markers.volume_directory(owner)}"
-            task = cloud.session.read(datastore.browser, "SearchDatastore_Task", datastorePath=path, searchSpec=spec)[
-                0
-            ].ref()
-            assert task is not None
-            begun[task] = datastore
-    listed: dict[Ref, list[Node]] = {}
-    for task, end in cloud.wait(list(begun)).items():
-        if end.fault is not None:
-            if is_a(end.fault, "FileNotFound"):
-                continue
-            raise faults.to_error(end.fault, f"The datastore {begun[task].name} could not be searched")
-        listed[begun[task].ref] = list(end.result.all("file")) if isinstance(end.result, Node) else []
-    return listed
-
-
-def _make_directory(cloud: Cloud, owner: Owner, datastore: Datastore) -> None:
-    name = markers.volume_directory(owner)
-    try:
-        if datastore.namespaced:
-            # vSAN has no directories at its top, only namespace objects that show as such.
-            manager = cloud.session.manager("datastoreNamespaceManager")
-            cloud.session.act(manager, "CreateDirectory", datastore=datastore.ref, displayName=name)
-        else:
-            cloud.session.act(
-                cloud.session.manager("fileManager"),
-                "MakeDirectory",
-                name=f"[{datastore.name}] {name}",
-                datacenter=cloud.estate().datacenter,
-                createParentDirectories=False,
-            )
-    except VimFault as fault:
-        if not is_a(fault, "FileAlreadyExists"):
-            raise
-
-
-def _remove_directory(cloud: Cloud, owner: Owner, datastore: Datastore) -> Ref | None:
-    name = f"[{datastore.name}] {markers.volume_directory(owner)}"
-    try:
-        if datastore.namespaced:
-            path = _namespace_path(cloud, owner, datastore)
-            if path:
-                cloud.session.act(
-                    cloud.session.manager("datastoreNamespaceManager"),
-                    "DeleteDirectory",
-                    datacenter=cloud.estate().datacenter,
-                    datastorePath=path,
-                )
-            return None
-        return cloud.session.act_task(
-            cloud.session.manager("fileManager"),
-            "DeleteDatastoreFile_Task",
-            name=name,
-            datacenter=cloud.estate().datacenter,
-        )
-    except VimFault:
-        return None  # the disk is gone, which is what was asked; an empty directory is harmless
-
-
-def _namespace_path(cloud: Cloud, owner: Owner, datastore: Datastore) -> str:
-    """Return the path by which a namespace object is deleted: below the datastore's URL, by its own id."""
-    facts = properties.of_object(cloud.session, datastore.ref, ["summary.url"])
-    task = cloud.session.read(
-        datastore.browser or datastore.ref,
-        "SearchDatastore_Task",
-        datastorePath=f"[{datastore.name}]",
-        searchSpec=specs.file_search(),
-    )[0].ref()
-    if task is None or facts is None:
-        return ""
-    result = cloud.wait([task])[task].result
-    for file in result.all("file") if isinstance(result, Node) else ():
-        if file.get("friendlyName") == markers.volume_directory(owner):
-            return str(facts["summary.url"]).removeprefix("ds://").rstrip("/") + "/" + file.get("path")
-    return ""

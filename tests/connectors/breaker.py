@@ -53,6 +53,7 @@ class Breaker:
     def __init__(self, port: int, folder: Path) -> None:
         self.upstream = port
         certificate, self.thumbprint = self_signed(folder)
+        self._context = ssl._create_unverified_context()
         self._lock = threading.Lock()
         self._rules: dict[str, list[str]] = {}
         self.seen: Counter[str] = Counter()
@@ -61,9 +62,18 @@ class Breaker:
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True  # headers and body go in two writes
+            wbufsize = 1 << 20
+
+            upstream: http.client.HTTPSConnection | None = None  # kept as long as the client's connection
 
             def do_POST(self) -> None:
                 breaker.handle(self)
+
+            def finish(self) -> None:
+                super().finish()
+                if self.upstream is not None:
+                    self.upstream.close()
 
             do_GET = do_POST  # noqa: N815
 
@@ -110,9 +120,10 @@ class Breaker:
             how = rules.pop(0) if rules else ""
         if how == "before":
             return self._cut(request)
-        upstream = http.client.HTTPSConnection(
-            "127.0.0.1", self.upstream, timeout=60, context=ssl._create_unverified_context()
-        )
+        upstream = getattr(request, "upstream", None)
+        if upstream is None:
+            upstream = http.client.HTTPSConnection("127.0.0.1", self.upstream, timeout=60, context=self._context)
+            request.upstream = upstream  # type: ignore[attr-defined]
         headers = {name: value for name, value in request.headers.items() if name.lower() != "host"}
         upstream.request(request.command, request.path, body or None, headers)
         response = upstream.getresponse()
@@ -128,7 +139,7 @@ class Breaker:
         request.send_header("Content-Length", str(len(content)))
         request.end_headers()
         request.wfile.write(content)
-        upstream.close()
+        request.wfile.flush()
         return None
 
     def _cut(self, request: http.server.BaseHTTPRequestHandler) -> None:

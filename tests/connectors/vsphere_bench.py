@@ -64,15 +64,19 @@ class VsphereBench:
         return connect(self.access(**changes))
 
     def new_process(self) -> None:
-        process._memories.clear()
+        for memories in process._memories.values():
+            memories.__init__()  # type: ignore[misc]  # open connectors hold it
 
     def listing(self) -> list[str]:
-        lines = []
-        for kind in (vim.ManagedEntity,):
-            for entity in self.all(kind):
-                lines.append(f"{type(entity).__name__} {entity._moId}")
+        entities = self.all(vim.ManagedEntity)
+        lines = [f"{type(entity).__name__} {entity._moId}" for entity in entities]
+        # A deployment's directory lives as long as its folder does.
+        live = {name.rpartition("-")[2] for name in self.folders()}
         root = self.simulator.home / "datastores"
-        lines += [str(path.relative_to(root)) for path in root.rglob("*") if "escale-container" not in str(path)]
+        for path in root.rglob("*"):
+            if path.is_dir() and path.name.startswith("escale-") and path.name.rpartition("-")[2] in live:
+                continue
+            lines.append(str(path.relative_to(root)))
         return sorted(lines)
 
     def slow(self, verb: str, seconds: float) -> None:
