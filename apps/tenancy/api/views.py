@@ -10,12 +10,14 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Final, Literal, cast
 
 from django.db.models import Model, QuerySet
+from django.utils.translation import gettext as _
 from rest_framework.request import Request
 from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
 from apps.tenancy.access import Principal, find_named, principal_for, require, require_somewhere
-from apps.tenancy.faults import Defect
+from apps.tenancy.api.pagination import invalid_parameter
+from apps.tenancy.faults import Defect, fault
 from apps.tenancy.models import Project, Role
 from apps.tenancy.querysets import ScopedQuerySet
 
@@ -58,6 +60,7 @@ class ScopedView(APIView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Refuse what the declared role forbids, before the body is looked at."""
         super().initial(request, *args, **kwargs)
+        _refuse_nul(request, kwargs)
         method = str(request.method).lower()
         if method == "options" or method not in self.http_method_names or not hasattr(self, method):
             return  # answered 405 by the framework
@@ -72,6 +75,15 @@ class ScopedView(APIView):
     def require_in(self, project: Project) -> None:
         """Raise a fault unless the principal has this action's role in the project."""
         require(self.principal, cast(Role, self.needed_role), project)
+
+
+def _refuse_nul(request: Request, kwargs: Mapping[str, Any]) -> None:
+    """Turn away what PostgreSQL cannot even compare with, before any view puts it into a query."""
+    if any("\x00" in str(value) for value in kwargs.values()):
+        raise fault("not_found")
+    for name, values in request.query_params.lists():
+        if "\x00" in name or any("\x00" in value for value in values):
+            raise invalid_parameter(name.replace("\x00", "\ufffd"), _("holds a NUL character"))
 
 
 class ScopedViewSet(ScopedView, GenericViewSet):  # type: ignore[type-arg]

@@ -1,0 +1,177 @@
+"""Two organizations with one of everything each: what the matrix sends its requests at.
+
+Objects are made straight in the database, so that the matrix depends on no service of the apps that it examines.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.people import Person, client_with, make_person
+
+
+@dataclass
+class Side:
+    """One project of one organization, with one of everything in it."""
+
+    project: Any
+    cloud: Any
+    blueprint: Any
+    version: Any
+    deployment: Any
+    plan: Any
+    operation: Any
+    step: Any
+
+    def marks(self) -> list[str]:
+        """Return the texts that must not show up for anybody else."""
+        rows = [self.project, self.blueprint, self.version, self.deployment, self.plan, self.operation]
+        return [str(row.pk) for row in rows] + [self.blueprint.name, self.deployment.name]
+
+
+@dataclass
+class World:
+    """Everybody and everything."""
+
+    acme: Any
+    globex: Any
+    people: dict[str, Person]
+    shop: Side
+    lab: Side
+    attic: Side
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+def build() -> World:
+    """Make the world: acme with the projects shop and lab, globex with attic."""
+    from apps.tenancy import services
+    from apps.tenancy.access import System
+    from apps.tenancy.models import Role
+
+    acme = services.create_organization("acme", "Acme")
+    globex = services.create_organization("globex", "Globex")
+    shop = services.create_project(System(acme), "shop", "Shop")
+    lab = services.create_project(System(acme), "lab", "Lab")
+    attic = services.create_project(System(globex), "attic", "Attic")
+    people = {
+        "admin": make_person("alice", acme, Role.ADMIN),
+        "architect": make_person("bob", acme, Role.ARCHITECT),
+        "operator": make_person("olga", acme, Role.OPERATOR),
+        "viewer": make_person("victor", acme, Role.VIEWER),
+        "neighbour": make_person("nina", acme, Role.ADMIN, lab),  # administers the project next door, no more
+        "stranger": make_person("charlie", globex, Role.ADMIN),
+    }
+    return World(
+        acme,
+        globex,
+        people,
+        shop=side(shop, people["admin"].user, "orchid"),
+        lab=side(lab, people["neighbour"].user, "tulip"),
+        attic=side(attic, people["stranger"].user, "cactus"),
+    )
+
+
+def side(project: Any, user: Any, word: str) -> Side:
+    """Make one of everything in a project; `word` marks its names."""
+    from django.utils import timezone
+
+    from apps.blueprints.models import Blueprint, BlueprintVersion
+    from apps.clouds import services as clouds
+    from apps.clouds.models import Cloud
+    from apps.deployments.models import Deployment, Plan
+    from apps.operations.models import Event, Operation, Step
+
+    organization = project.organization
+    cloud = Cloud.objects.filter(organization=organization).first() or clouds.register_cloud(
+        None, organization, name=f"cloud-{word}", kind="fake", address="fake.example", username="u", password="p"
+    )
+    blueprint = Blueprint.objects.create(project=project, name=f"{word}-design", created_by=user)
+    version = BlueprintVersion.objects.create(
+        blueprint=blueprint, number=1, text="services: {web: {image: nginx}}\n", digest="0" * 64, created_by=user
+    )
+    deployment = Deployment.objects.create(
+        project=project, name=f"{word}-web", cloud=cloud, version=version, state="running", created_by=user
+    )
+    owner = {
+        "organization_id": str(organization.pk),
+        "organization": organization.slug,
+        "project_id": str(project.pk),
+        "project": project.slug,
+        "deployment_id": str(deployment.pk),
+        "deployment": deployment.name,
+    }
+    body = {
+        "format": 1,
+        "hash": "h",
+        "owner": owner,
+        "target": cloud.name,
+        "base": "b",
+        "counts": {"create": 0, "update": 0, "replace": 0, "delete": 0, "keep": 0},
+        "requirements": {"machines": 0, "cpus": 0, "memory_mib": 0, "disk_gib": 0, "networks": 0},
+        "findings": [],
+        "changes": [],
+        "actions": [],
+        "ledger": [],
+        "desired": {},
+    }
+    plan = Plan.objects.create(
+        project=project,
+        cloud=cloud,
+        version=version,
+        deployment_id=deployment.pk,
+        deployment_name=deployment.name,
+        body=body,
+        hash="h",
+        created_by=user,
+    )
+    operation = Operation.objects.create(
+        id=uuid.uuid4(),
+        organization=organization,
+        project=project,
+        kind="deploy",
+        title=f"Deploy {word}-web",
+        state="failed",
+        subject_type="deployment",
+        subject_id=deployment.pk,
+        cloud_id=cloud.pk,
+        created_by=user,
+        actor=user.username,
+        finished_at=timezone.now(),
+        last_seq=1,
+    )
+    step = Step.objects.create(
+        operation=operation,
+        position=0,
+        key="folder:deployment/folder.create",
+        title=f"Make {word}",
+        handler="cloud",
+        state="failed",
+        cloud_id=cloud.pk,
+    )
+    Event.objects.create(
+        operation=operation, seq=1, at=timezone.now(), type="step.log", data={"line": f"{word} happened"}
+    )
+    return Side(project, cloud, blueprint, version, deployment, plan, operation, step)
+
+
+def clients(world: World) -> dict[str, Any]:
+    """Return an API client for everybody, and for those who come with no, an expired or a revoked token."""
+    from datetime import timedelta
+
+    from django.utils import timezone
+
+    from apps.tenancy import services
+    from apps.tenancy.models import ApiToken
+
+    found = {name: person.api for name, person in world.people.items()}
+    found["anonymous"] = client_with()
+    admin = world.people["admin"]
+    expired, text = services.issue_token(admin.principal, "expired", "admin")
+    ApiToken.objects.filter(pk=expired.pk).update(expires_at=timezone.now() - timedelta(seconds=1))
+    found["expired"] = client_with(text)
+    revoked, text = services.issue_token(admin.principal, "revoked", "admin")
+    services.revoke_token(admin.principal, revoked)
+    found["revoked"] = client_with(text)
+    return found
