@@ -124,6 +124,14 @@ class Extensions:
     networks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
 
+    def paths(self) -> Iterator[tuple[str, ...]]:
+        """Yield the path of each in the drawing."""
+        if self.project:
+            yield ("x-escale",)
+        for section, named in (("services", self.services), ("volumes", self.volumes), ("networks", self.networks)):
+            for name in named:
+                yield (section, name, "x-escale")
+
 
 def read_extensions(project: Project) -> Extensions:
     """Return the project's extensions; a wrong one is left out and told as ``realise.extension``."""

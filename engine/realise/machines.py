@@ -103,7 +103,7 @@ class _Realiser:
                 cluster=self._cluster_of(machine),
                 datastore=datastores.get(machine.key) or self._datastore_of(machine),
             )
-        verdicts.enter(self.notes, self.project.config)
+        verdicts.enter(self.notes, self.project.config, self.extensions.paths())
         return Desired(
             resources,
             self.notes.entries,

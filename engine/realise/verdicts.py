@@ -7,7 +7,7 @@ table at that node. A key that is dropped is also left out of the machine's part
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -289,7 +289,7 @@ def _grow(prefix: str) -> _Node:
     for key in TABLE:
         if key.startswith(f"{prefix}."):
             parts.setdefault(key[len(prefix) + 1 :].split(".")[0])
-    code = ".".join(part for part in prefix.split(".") if part not in ("*", "[]"))
+    code = ".".join(part for part in prefix.removeprefix("services.").split(".") if part not in ("*", "[]"))
     return _Node(TABLE.get(prefix), code, {part: _grow(f"{prefix}.{part}") for part in parts})
 
 
@@ -321,8 +321,11 @@ def rule_for(path: str) -> Rule | None:
 _IMPLIED = {"default": None}
 
 
-def enter(notes: Notes, config: Mapping[str, Any]) -> None:
-    """Enter the table's verdict for every key of a drawing that the realiser has not spoken on already."""
+def enter(notes: Notes, config: Mapping[str, Any], extended: Iterable[Path] = ()) -> None:
+    """Enter the table's verdict for every key of a drawing that the realiser has not spoken on already.
+
+    ``extended``: paths of the ``x-escale`` that were read, which the normal form does not hold.
+    """
     covered = notes.covered
     for name, body in (config.get("services") or {}).items():
         for key, value in body.items():
@@ -341,10 +344,11 @@ def enter(notes: Notes, config: Mapping[str, Any]) -> None:
                     continue  # added by the loader
                 if child is not None and value not in (None, {}, []) and (section, name, key) not in covered:
                     _descend(notes, (section, name, key), child, value)
-    for key in ("models", "x-escale"):
-        if config.get(key):
-            rule = TABLE[key]
-            notes.ledger((key,), rule.verdict, rule.reason, key)
+    if config.get("models"):
+        notes.ledger(("models",), TABLE["models"].verdict, TABLE["models"].reason, "models")
+    for path in extended:
+        rule = TABLE[".".join((str(path[0]), "*", "x-escale")) if len(path) > 1 else "x-escale"]
+        notes.ledger(path, rule.verdict, rule.reason, "x-escale")
 
 
 def _descend(notes: Notes, path: Path, node: _Node, value: Any) -> None:

@@ -1,0 +1,144 @@
+"""Write the page on the ledger and on ``x-escale`` from the tables that decide; docs/ledger.md is this text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from engine.realise.extension import SCHEMAS
+from engine.realise.verdicts import TABLE
+
+_INTRO = """\
+# The ledger: how a drawing fares on container machines
+
+<!-- Generated from engine/realise by tests/engine/test_ledger_document.py; ESCALE_UPDATE_GOLDEN=1 writes it anew. -->
+
+A drawing is a Compose file. On a cloud that boots machines, its services run as containers inside virtual machines,
+each with a container engine. Not everything that Compose can say means the same there, so every key of the drawing
+gets a line in the *ledger*: **honoured**, **approximated** (works, but not quite like on one computer; the line
+says how) or **dropped** (has no effect; the line says what to do instead). Nothing is lost in silence: a key
+without a verdict below fails the tests.
+
+## From services to machines
+
+- **Size.** A container is reckoned with what `x-escale`, its reservations, its limits or the defaults say, in this
+  order. A machine has the sum of its containers plus 512 MiB, in steps of 512 MiB, within the bounds of the cloud
+  and of `x-escale: {machine: ...}`. A service that no machine can hold is an error.
+- **Packing.** `isolation: shared` fills machines; `machine` gives each replica a machine of its own. What is placed
+  stays where it is when the drawing changes, as long as it fits. Replicas that publish the same fixed port get
+  different machines.
+- **Together.** Services that share a named volume (a disk is on one machine at a time), `network_mode`, `ipc` or
+  `pid: service:...`, `volumes_from`, a hard `affinity`, and, where it fits, `service_completed_successfully`, stand
+  on one machine. A finding says why.
+- **Apart.** `anti_affinity` keeps containers on different machines (`hard`), or does where there is a choice
+  (`soft`). The machines then want different hosts, too.
+- **Where.** The cluster with the most free memory that has room for all machines, and the datastore with the most
+  free space that its hosts reach. Every candidate that was not chosen is listed with the reason.
+
+## Networks and names
+
+A network whose services all stand on one machine is a bridge there. A network that spans machines becomes a port
+group of its own (or, where the cloud cannot make one, uses the existing network) with a private subnet, carved from
+the cloud's `private_supernet` (10.96.0.0/12) by a hash, or from the network's `ipam` or `x-escale: {subnet}`. Each
+machine has a fixed address in it. Containers reach each other there by name: the name leads to the machine, which
+publishes the service's **declared** ports (`expose`, the targets of `ports`) on its private address alone. A port
+that is only seen in the settings of a caller (`db:5432`) is published too, with a remark. Names of services that
+share a machine are the engine's own.
+
+In a network of more than 50 services only those know each other across machines that name each other: by
+`depends_on`, `links`, in `environment` or `command`, or by `x-escale: {uses: [...]}`.
+
+`depends_on` across machines orders the start of the machines, and the dependant's machine waits until the declared
+port accepts connections, for ten minutes at most. Machines that wait for each other in a round start together.
+
+## Volumes and files
+
+- A **named volume** is a data disk. It outlives its machine, can grow, and never shrinks. It is mounted on the
+  machine at `/var/lib/escale/volumes/<name>`, and containers see the folder `_data` in it: when the disk is away,
+  so is the folder, and nothing is written to the system disk in its place. An empty volume is filled from the
+  image, as Compose does.
+- **Which disk is which.** A blank disk is found by its SCSI unit, which the plan fixes for life (`/dev/sd*` names
+  depend on the order in which the kernel finds disks; by-path names depend on the slot of the controller). It is
+  formatted with a file system whose UUID is known to the plan, and is found by that UUID from then on, wherever it
+  is attached. A disk that is not blank is never formatted. cloud-init's own `fs_setup` is not used: without a
+  partition it formats again whenever the instance id changes, and every update changes it.
+- A disk that has grown is noticed within five minutes, without a restart.
+- **Files and folders** that were supplied beside the drawing are copied to the machine. Absolute paths are the
+  machine's own. What was not supplied is left out.
+- All of a machine's files together must fit into its user-data: a guestinfo value holds 64 KiB, compressed.
+
+## Secrets
+
+The content of a secret is neither in the plan nor in the user-data. The machine fetches it once, over HTTPS, with a
+token that is good for one use, for an hour, and for the machine whose BIOS UUID it tells in `X-Escale-Machine`
+(taken from the DMI serial number, since `product_uuid` has its first half swapped on newer virtual hardware). The
+answer is JSON, `{path: base64}`. The files stand below `/var/lib/escale/secrets`, which only root may enter, so
+that a restart needs no second fetch; a file has mode 0444 unless the service asks for another, since containers
+need not run as root. A secret that was not supplied is an empty file, with a warning. Contents that change reach a
+machine with its next update.
+
+Values in `environment` are part of the drawing, and stand in the user-data.
+
+## Updates
+
+A machine's containers change with its user-data: it is stopped, updated and started, and cloud-init applies the new
+files, since the instance id is new. Compose then makes only those containers anew that changed. More CPUs or memory
+take the same way. Another template, cluster or network card replaces the machine: data disks move over, the system
+disk goes.
+"""
+
+
+def ledger_document() -> str:
+    """Return the page."""
+    lines = [_INTRO, "## x-escale", ""]
+    for place, title in (
+        ("project", "At the top of the drawing"),
+        ("service", "In a service"),
+        ("volume", "In a volume"),
+        ("network", "In a network"),
+    ):
+        lines += [f"### {title}", "", "| Key | Values | Meaning |", "| --- | --- | --- |"]
+        lines += [f"| `{key}` | {values} | {meaning} |" for key, values, meaning in _rows(SCHEMAS[place])]  # type: ignore[index]
+        lines.append("")
+    lines += [
+        "An unknown key or a wrong value is an error with its line; it never has a silent effect.",
+        "",
+        "## Verdicts",
+        "",
+        "`*` stands for a name. A key speaks for all below it, unless the table has lines there.",
+        "",
+        "| Key | Verdict | Why | Unless |",
+        "| --- | --- | --- | --- |",
+    ]
+    for key, rule in TABLE.items():
+        name = key.replace(".[].", "[].")
+        lines.append(f"| `{name}` | {rule.verdict} | {_cell(rule.reason)} | {_cell(rule.depends)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _rows(properties: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str, str]]:
+    for key, schema in properties.items():
+        yield f"{prefix}{key}", _values(schema), _cell(schema.get("description", ""))
+        if schema.get("properties"):
+            yield from _rows(schema["properties"], f"{prefix}{key}.")
+
+
+def _values(schema: Mapping[str, Any]) -> str:
+    if "enum" in schema:
+        return ", ".join(f"`{value}`" for value in schema["enum"])
+    if "else" in schema:
+        return "`{services: [...], mode: hard\\|soft}`, or a list"
+    if "pattern" in schema:
+        return "size, such as `20GiB`"
+    kind = schema.get("type")
+    if kind == "array":
+        return "list of services"
+    if kind == "object":
+        return "map"
+    if kind == "integer":
+        return f"{schema['minimum']}-{schema['maximum']}" if "maximum" in schema else f"number from {schema['minimum']}"
+    return {"string": "text", "number": "number"}.get(str(kind), "anything")
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
