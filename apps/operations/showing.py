@@ -144,7 +144,7 @@ def prerequisites(operation: Operation, step: Step) -> Sequence[Step]:
 def abilities(principal: Principal, operation: Operation) -> Abilities:
     """Return what the reader may do: architects about operations of their projects, operators about all others."""
     state = operation.state
-    could: dict[str, bool] = {
+    could = {
         "stop": state in (states.PLANNING, states.AWAITING_APPROVAL, states.QUEUED, states.RUNNING),
         "stop_and_undo": state in (states.QUEUED, states.RUNNING)
         or (state == states.CANCELLING and operation.cancel_mode != "revert"),
@@ -157,7 +157,13 @@ def abilities(principal: Principal, operation: Operation) -> Abilities:
     needed = role_to_steer(principal, operation)
     if not principal.may(needed, operation.project):
         return Abilities(needs=str(needed.label))
-    return Abilities(**could)
+    return Abilities(
+        stop=could["stop"],
+        stop_and_undo=could["stop_and_undo"],
+        retry=could["retry"],
+        undo=could["undo"],
+        resume_undo=could["resume_undo"],
+    )
 
 
 def role_to_steer(principal: Principal, operation: Operation) -> Role:
