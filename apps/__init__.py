@@ -1,0 +1,1 @@
+"""The apps, from the lowest layer (tenancy) to the highest (deployments)."""

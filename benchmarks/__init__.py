@@ -1,0 +1,1 @@
+"""Benchmarks: one script a figure, each a ratio taken in one run."""

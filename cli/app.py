@@ -317,7 +317,9 @@ def _load(path: Path, name: str | None, profiles: list[str] | None, env_file: Pa
     if name:
         environment["COMPOSE_PROJECT_NAME"] = name
     try:
-        return compose.load(text, name=_folder_name(path), environment=environment, files=found, profiles=profiles or ())
+        return compose.load(
+            text, name=_folder_name(path), environment=environment, files=found, profiles=profiles or ()
+        )
     except compose.ComposeError as error:
         findings = [finding.to_json() for finding in error.findings]
         raise CliError(f"{path} has mistakes:", code="compose.invalid", body={"findings": findings}) from None

@@ -17,6 +17,8 @@ Handle = str
 
 
 class Capability(StrEnum):
+    """Name what a connector can do beside the verbs that all must have."""
+
     CREATE_NETWORK = "create_network"
     DATA_DISKS = "data_disks"
     GUEST_ADDRESS = "guest_address"
@@ -51,6 +53,7 @@ class ConnectorError(Exception):
         self.retry_after, self.maybe_done, self.detail = retry_after, maybe_done, detail
 
     def to_json(self) -> dict[str, Any]:
+        """Return the error as plain data, without what only the runner needs."""
         return {"code": self.code, "message": self.message, "permanent": self.permanent, "detail": self.detail}
 
     def __reduce__(self) -> Any:
@@ -79,14 +82,17 @@ class Outcome:
 
     @classmethod
     def done(cls, message: str = "", **result: Any) -> Outcome:
+        """Return the outcome of a call that has ended well; keywords are its result."""
         return cls("done", result=result, message=message, progress=100)
 
     @classmethod
     def running(cls, handle: Handle, progress: int | None = None, message: str = "") -> Outcome:
+        """Return the outcome of a call whose task is under way."""
         return cls("running", handle=handle, progress=progress, message=message)
 
     @classmethod
     def failed(cls, error: ConnectorError) -> Outcome:
+        """Return the outcome of a call that has failed."""
         return cls("failed", error=error, message=error.message)
 
 
@@ -128,14 +134,43 @@ class Connector(Protocol):
     right before the call (``cloud.foreign`` when it is not ours) and succeed when the thing is gone already.
     """
 
-    capabilities: frozenset[Capability]
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """Return what this cloud can do beside the verbs that all must have."""
+        ...
 
-    def probe(self) -> Health: ...
-    def inventory(self) -> Inventory: ...
-    def observe(self, owner: Owner) -> ObservedState: ...
-    def check(self, action: Action) -> list[Finding]: ...
-    def start(self, action: Action, key: str) -> Outcome: ...
-    def poll(self, handles: Sequence[Handle]) -> dict[Handle, Outcome]: ...
-    def cancel(self, handle: Handle) -> None: ...
-    def undo(self, action: Action, result: Mapping[str, Any], key: str) -> Outcome: ...
-    def close(self) -> None: ...
+    def probe(self) -> Health:
+        """Sign in and say what answers, how fast, and what privileges are missing."""
+        ...
+
+    def inventory(self) -> Inventory:
+        """Return what placement needs to know; raises ConnectorError."""
+        ...
+
+    def observe(self, owner: Owner) -> ObservedState:
+        """Return everything that carries a deployment's marker."""
+        ...
+
+    def check(self, action: Action) -> list[Finding]:
+        """Return what speaks against an action, without any side effect."""
+        ...
+
+    def start(self, action: Action, key: str) -> Outcome:
+        """Start an action and return at once; find an earlier attempt's work by `key` first."""
+        ...
+
+    def poll(self, handles: Sequence[Handle]) -> dict[Handle, Outcome]:
+        """Return where tasks stand, all in as few calls as the cloud allows."""
+        ...
+
+    def cancel(self, handle: Handle) -> None:
+        """Ask for the end of a task; how it ended is learnt by `poll`."""
+        ...
+
+    def undo(self, action: Action, result: Mapping[str, Any], key: str) -> Outcome:
+        """Take back what an action did, wherever it had come to."""
+        ...
+
+    def close(self) -> None:
+        """Log out and drop connections."""
+        ...

@@ -11,6 +11,8 @@ from engine.resources import Kind
 
 @dataclass(frozen=True, slots=True)
 class TemplateFact:
+    """Describe a template that machines can be cloned from."""
+
     id: str
     name: str
     cpus: int
@@ -22,6 +24,8 @@ class TemplateFact:
 
 @dataclass(frozen=True, slots=True)
 class ClusterFact:
+    """Describe a cluster with its capacity and use."""
+
     id: str
     name: str
     hosts: int
@@ -34,6 +38,8 @@ class ClusterFact:
 
 @dataclass(frozen=True, slots=True)
 class DatastoreFact:
+    """Describe a datastore with its space, and who reaches it."""
+
     id: str
     name: str
     type: str  # "VMFS", "NFS", "vsan", "OTHER"
@@ -45,6 +51,8 @@ class DatastoreFact:
 
 @dataclass(frozen=True, slots=True)
 class NetworkFact:
+    """Describe a network that machines can be attached to."""
+
     id: str
     name: str
     type: str  # "standard", "distributed", "nsx"
@@ -63,10 +71,12 @@ class Inventory:
     machines: int = 0
 
     def to_json(self) -> dict[str, Any]:
+        """Return the inventory as plain data."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Inventory:
+        """Rebuild an inventory from `to_json`."""
         return cls(
             templates=tuple(TemplateFact(**fact) for fact in data.get("templates", ())),
             clusters=tuple(ClusterFact(**fact) for fact in data.get("clusters", ())),
@@ -118,6 +128,7 @@ class ObservedResource:
     attributes: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
+        """Return the observed thing as plain data."""
         return asdict(self)
 
 
@@ -133,6 +144,7 @@ class ObservedState:
     strays: tuple[ObservedResource, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
+        """Return the observed state as plain data, by key."""
         return {
             "resources": {key: resource.to_json() for key, resource in sorted(self.resources.items())},
             "strays": [stray.to_json() for stray in self.strays],

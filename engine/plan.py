@@ -81,12 +81,14 @@ class Action:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Action:
+        """Rebuild an action from `to_json`."""
         body = dict(data)
         body["owner"] = Owner(**body["owner"])
         body["depends_on"], body["uses"] = tuple(body["depends_on"]), tuple(body["uses"])
         return cls(**body)
 
     def with_inputs(self, inputs: Mapping[str, Mapping[str, Any]]) -> Action:
+        """Return the action with the facts that its call needs."""
         return replace(self, inputs=inputs)
 
 
@@ -104,6 +106,7 @@ class ResourceChange:
     data_loss: bool = False
 
     def to_json(self) -> dict[str, Any]:
+        """Return the change as plain data."""
         data = asdict(self)
         data["details"] = [list(detail) for detail in self.details]
         return data
@@ -123,6 +126,7 @@ class LedgerEntry:
     line: int | None = None
 
     def to_json(self) -> dict[str, Any]:
+        """Return the entry as plain data."""
         return {
             "path": list(self.path),
             "verdict": self.verdict,
@@ -143,6 +147,7 @@ class Requirements:
     networks: int = 0
 
     def to_json(self) -> dict[str, int]:
+        """Return the sums as plain data."""
         return asdict(self)
 
 
@@ -165,14 +170,17 @@ class Plan:
 
     @property
     def hash(self) -> str:
+        """Return the hash of the base and of everything that would be executed."""
         return digest({"base": self.base, "actions": [action.to_json() for action in self.actions]})
 
     @property
     def empty(self) -> bool:
+        """Tell whether there is nothing to do."""
         return not self.actions
 
     @property
     def data_loss(self) -> tuple[str, ...]:
+        """Return the keys of resources whose data would be lost."""
         return tuple(change.resource for change in self.changes if change.data_loss)
 
     @property
@@ -181,12 +189,14 @@ class Plan:
         return any(finding.severity == "error" for finding in self.findings)
 
     def counts(self) -> dict[str, int]:
+        """Return how many resources change in which way."""
         counts = dict.fromkeys(("create", "update", "replace", "delete", "keep"), 0)
         for change in self.changes:
             counts[change.change] += 1
         return counts
 
     def to_json(self) -> dict[str, Any]:
+        """Return the plan as plain data, as it is stored."""
         return {
             "format": 1,
             "hash": self.hash,
@@ -204,4 +214,5 @@ class Plan:
 
 
 def actions_from_json(data: Sequence[Mapping[str, Any]]) -> tuple[Action, ...]:
+    """Rebuild actions from their plain data."""
     return tuple(Action.from_json(item) for item in data)

@@ -43,6 +43,7 @@ class Owner:
     deployment: str
 
     def to_json(self) -> dict[str, str]:
+        """Return the owner as plain data."""
         return asdict(self)
 
 
@@ -55,6 +56,7 @@ class Folder:
     path: tuple[str, ...]  # ("escale", organization, project, deployment-1a2b3c4d)
 
     def aspects(self) -> dict[str, Any]:
+        """Return what can change about the folder."""
         return {"path": list(self.path)}
 
 
@@ -70,6 +72,7 @@ class Network:
     vlan: int | None = None
 
     def aspects(self) -> dict[str, Any]:
+        """Return what can change about the network."""
         return {"network": {"name": self.name, "managed": self.managed, "vlan": self.vlan}}
 
 
@@ -84,16 +87,20 @@ class Volume:
     datastore: str | None = None  # None: the target's choice
 
     def aspects(self) -> dict[str, Any]:
+        """Return what can change about the volume."""
         return {"size": self.size_gib}
 
 
 @dataclass(frozen=True, slots=True)
 class Nic:
+    """Describe a network card: its network and its static address, if any."""
+
     network: str  # key of a Network
     address: str | None = None  # static "10.96.0.5/24", None: DHCP
     aliases: Mapping[str, str] = field(default_factory=dict)  # service -> a further static address of its own
 
     def to_json(self) -> dict[str, Any]:
+        """Return the card as plain data."""
         return {"network": self.network, "address": self.address, "aliases": dict(self.aliases)}
 
 
@@ -111,6 +118,7 @@ class DiskMount:
     unit: int | None = None
 
     def to_json(self) -> dict[str, Any]:
+        """Return the mount as plain data."""
         return {"volume": self.volume, "path": self.path, "unit": self.unit}
 
 
@@ -124,6 +132,7 @@ class Workload:
     container: str  # container name
 
     def to_json(self) -> dict[str, Any]:
+        """Return the workload as plain data."""
         return {
             "service": self.service,
             "replica": self.replica,

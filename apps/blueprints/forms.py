@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -12,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.blueprints import files as supplied
 from apps.blueprints.models import BlueprintVersion
 from apps.tenancy.catalogue import declare
-from apps.tenancy.faults import Fault, fault
+from apps.tenancy.faults import fault
 from engine import compose
 
 MAX_TEXT_BYTES = compose.DEFAULT_LIMITS.max_bytes
@@ -23,6 +25,13 @@ declare(
     _("The Compose file is too large"),
     _("At most {limit_kib} KiB are read."),
     _("Split the file, or move long texts into files beside it."),
+)
+declare(
+    "blueprint.environment_line",
+    422,
+    _("The values for variables cannot be read"),
+    _("Line {number} is not of the form NAME=value: “{line}”."),
+    _("Correct the line, or leave it out."),
 )
 declare(
     "compose.upload_not_text",
@@ -114,13 +123,17 @@ def _uploads(request: HttpRequest) -> dict[str, bytes]:
 
 
 def read_environment(text: str) -> dict[str, str]:
-    """Return the values that lines of NAME=value give, by the rules of an env file."""
-    if not text.strip():
-        return {}
-    try:
-        return {name: value or "" for name, value in compose.parse_env_file(text.encode()).items()}
-    except compose.ComposeError as error:
-        raise Fault("blueprint.environment", detail=str(error), status=422) from None
+    """Return the values of lines NAME=value: each as it stands, or a JSON string where quotes stand around it."""
+    values: dict[str, str] = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        name, equals, value = line.partition("=")
+        name = name.strip()
+        if not line.strip() or name.startswith("#"):
+            continue
+        if not equals or not name or any(character.isspace() for character in name):
+            raise fault("blueprint.environment_line", number=number, line=line[:80])
+        values[name] = _unquoted(value)
+    return values
 
 
 def environment_text(environment: Mapping[str, str]) -> str:
@@ -128,11 +141,13 @@ def environment_text(environment: Mapping[str, str]) -> str:
     return "\n".join(f"{name}={_quoted(value)}" for name, value in environment.items())
 
 
+def _unquoted(value: str) -> str:
+    if len(value) >= 2 and value[0] == value[-1] == '"':
+        with contextlib.suppress(ValueError):
+            return str(json.loads(value))
+    return value
+
+
 def _quoted(value: str) -> str:
-    if value == value.strip() and not any(character in value for character in "\n\"'#$\\ "):
-        return value
-    if "'" not in value and "\n" not in value:
-        return f"'{value}'"
-    for character, escaped in (("\\", "\\\\"), ('"', '\\"'), ("$", "\\$"), ("\n", "\\n")):
-        value = value.replace(character, escaped)
-    return f'"{value}"'
+    unclear = value.startswith('"') or len(value.splitlines()) > 1 or value.endswith(("\n", "\r"))
+    return json.dumps(value) if unclear else value

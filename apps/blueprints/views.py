@@ -83,7 +83,11 @@ def edit(request: HttpRequest, principal: Principal, design_id: Any) -> HttpResp
     blueprint = _design(request, principal, design_id)
     require(principal, Role.ARCHITECT, blueprint.project)
     last = _latest(blueprint)
-    context = {"blueprint": blueprint, "last": last, "previous_files": list(last.files.order_by("path"))}
+    context: dict[str, Any] = {
+        "blueprint": blueprint,
+        "last": last,
+        "previous_files": list(last.files.order_by("path")),
+    }
     if request.method == "GET":
         drawing = Drawing(last.text, environment_text=environment_text(last.environment))
         drawing.kept = [file.path for file in context["previous_files"]]

@@ -14,7 +14,7 @@ from apps.tenancy import catalogue
 from engine.findings import Finding
 
 
-class Fault(Exception):
+class Fault(Exception):  # noqa: N818 - the name of the family
     """Say what a user did that cannot be done: what, why, what now.
 
     What is left empty comes from the catalogue's entry of `code`: `Fault("not_found")` is complete.
@@ -93,7 +93,7 @@ def fault(
     )
 
 
-class Defect(Exception):
+class Defect(Exception):  # noqa: N818 - the name of the family
     """Say what is wrong on our side; the message is for the log and holds no secrets."""
 
     def __init__(self, message: str, *, code: str = "internal") -> None:

@@ -133,6 +133,9 @@ class DataKey(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["organization", "version"], name="data_key_unique")]
 
+    def __str__(self) -> str:
+        return f"data key {self.version} of {self.organization_id}"
+
 
 class IdempotencyRecord(models.Model):
     """What a write with an ``Idempotency-Key`` answered, so that its repetition answers the same.
@@ -154,3 +157,6 @@ class IdempotencyRecord(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["organization", "user", "key"], name="idempotency_unique")]
         indexes = [models.Index(fields=["created_at"], name="idempotency_age_idx")]
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"

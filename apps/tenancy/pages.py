@@ -51,7 +51,7 @@ def page(view: Callable[Concatenate[HttpRequest, Principal, P], HttpResponseBase
         patch_cache_control(cast(HttpResponse, response), private=True, no_cache=True)
         return response
 
-    return inner
+    return cast("View[P]", inner)
 
 
 def _to_sign_in(request: HttpRequest) -> HttpResponseBase:
@@ -175,7 +175,7 @@ def rows_of(request: HttpRequest, queryset: QuerySet[Model], limit: int = PAGE_R
 
 def back(request: HttpRequest, to: str | Model, **context: Any) -> HttpResponse:
     """Redirect after a write, so that a reload repeats nothing; htmx is told to go there as a whole page."""
-    response = redirect(to, **context)
+    response = redirect(to, **context)  # type: ignore[arg-type]  # our models have an address
     if is_partial(request):
         return HttpResponse(status=204, headers={"HX-Redirect": response.headers["Location"]})
     return response

@@ -8,12 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+from engine.compose.envfiles import merged_environment
 from engine.compose.gojson import go_json
+from engine.compose.interpolation import Interpolator
 from engine.compose.loader import load_project
 from engine.compose.model import DEFAULT_LIMITS, ComposeError, Limits, Position, Project
+from engine.compose.report import Refusal
 from engine.findings import Finding
 
-__all__ = ["DEFAULT_LIMITS", "ComposeError", "Finding", "Limits", "Position", "Project", "load", "to_json"]
+__all__ = [
+    "DEFAULT_LIMITS",
+    "ComposeError",
+    "Finding",
+    "Limits",
+    "Position",
+    "Project",
+    "load",
+    "parse_env_file",
+    "to_json",
+]
 
 
 def load(
@@ -33,6 +46,14 @@ def load(
     `include`, …), by relative path. Raises `ComposeError` with every error that could be found, each with its place.
     """
     return load_project(text, name, environment, files, profiles, limits)
+
+
+def parse_env_file(text: str) -> dict[str, str]:
+    """Return the variables of an env file, by the reference's rules for `.env`; raises `ComposeError`."""
+    try:
+        return merged_environment({}, text, Interpolator({}, DEFAULT_LIMITS))
+    except Refusal as refusal:
+        raise ComposeError([Finding(refusal.code, "error", refusal.message)]) from None
 
 
 def to_json(project: Project) -> str:

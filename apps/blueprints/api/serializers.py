@@ -123,7 +123,9 @@ class BlueprintSerializer(serializers.ModelSerializer[Blueprint]):
 
     class Meta:
         model = Blueprint
-        fields = ("id", "project", "name", "description", "version", "created_by", "created_at", "updated_at")
+        fields: tuple[str, ...] = (
+            "id", "project", "name", "description", "version", "created_by", "created_at", "updated_at"
+        )  # fmt: skip
 
     def get_version(self, blueprint: Blueprint) -> int | None:
         """Return the latest version's number, from the list's annotation where there is one."""

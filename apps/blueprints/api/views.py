@@ -11,7 +11,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.blueprints import services
+from apps.blueprints import files, services
 from apps.blueprints.api.serializers import (
     BlueprintDetailSerializer,
     BlueprintInSerializer,
@@ -119,7 +119,7 @@ class BlueprintViewSet(ScopedViewSet):
         data = body.validated_data
         findings = services.validate(
             data["compose"],
-            files=services.supplied.check_files(data.get("files", {})),
+            files=files.check_files(data.get("files", {})),
             environment=services.check_environment(data.get("environment", {})),
         )
         valid = not any(finding.severity == "error" for finding in findings)

@@ -53,6 +53,7 @@ def plan_from(principal: Principal, data: dict[str, Any]) -> Plan:
             params=[{"name": name, "reason": "is missing", "code": "required"} for name in missing],
         )
     assert version is not None
+    assert cloud is not None
     return services.make_plan(
         principal,
         project=version.blueprint.project,

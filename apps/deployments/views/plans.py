@@ -115,6 +115,7 @@ def update(request: HttpRequest, principal: Principal, deployment_id: Any) -> Ht
 def destroy(request: HttpRequest, principal: Principal, deployment_id: Any) -> HttpResponseBase:
     """Plan the removal of a deployment; the plan's page names what goes and asks for a yes."""
     deployment = _deployment(request, principal, deployment_id)
+    require(principal, Role.ARCHITECT, deployment.project)
     try:
         plan = services.make_destroy_plan(principal, deployment)
     except Fault as error:
@@ -133,7 +134,8 @@ def detail(request: HttpRequest, principal: Principal, plan_id: Any) -> HttpResp
 def _show(request: HttpRequest, principal: Principal, plan: Plan, refused: Fault | None = None) -> HttpResponse:
     harmless, destructive = showing.groups(plan)
     body = plan.body
-    lines, elsewhere = [], []
+    lines: list[Any] = []
+    elsewhere: list[Any] = []
     if plan.version is not None and plan.purpose == "apply":
         lines, elsewhere = showing.ledger_lines(plan.version.text, body["ledger"])
     lost = [change for change in destructive if change["data_loss"]]
@@ -181,6 +183,7 @@ def freshness(request: HttpRequest, principal: Principal, plan_id: Any) -> HttpR
 def again(request: HttpRequest, principal: Principal, plan_id: Any) -> HttpResponseBase:
     """Make the plan anew from what is there now."""
     plan = _plan(request, principal, plan_id)
+    require(principal, Role.ARCHITECT, plan.project)
     deployment = Deployment.objects.visible_to(principal).filter(pk=plan.deployment_id).first()
     try:
         if plan.purpose == "destroy" and deployment is not None:
@@ -208,16 +211,15 @@ def again(request: HttpRequest, principal: Principal, plan_id: Any) -> HttpRespo
 def start(request: HttpRequest, principal: Principal, plan_id: Any) -> HttpResponseBase:
     """Start a plan; what destroys data needs the name typed."""
     plan = _plan(request, principal, plan_id)
+    require(principal, Role.ARCHITECT, plan.project)
     lost = any(change["data_loss"] for change in plan.body["changes"])
     typed = request.POST.get("confirm", "").strip() == plan.deployment_name
     if (lost or plan.purpose == "destroy") and not typed:
         messages.error(request, _("Type %(name)s to confirm; nothing was changed.") % {"name": plan.deployment_name})
         return redirect("plan", plan.pk)
     try:
-        _deployment_, operation = services.start(principal, plan, accept_data_loss=lost and typed)
+        _deployment, operation = services.start(principal, plan, accept_data_loss=lost and typed)
     except Fault as error:
-        if error.code in ("forbidden", "not_found"):
-            raise
         plan.refresh_from_db()
         return _show(request, principal, plan, refused=error)
     return redirect("operation", operation.pk)

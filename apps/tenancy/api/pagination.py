@@ -30,7 +30,7 @@ class CursorPage(BasePagination):
     bounds a page: 100 unless told, 500 at most.
     """
 
-    def paginate_queryset(self, queryset: QuerySet[Any], request: Request, view: Any = None) -> list[Any]:
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
         """Return the rows of the page that `cursor` names; faults: `invalid` for a cursor or limit that is not one."""
         self.address = request.build_absolute_uri()
         self.limit = _limit(request.query_params.get("limit"))

@@ -126,7 +126,7 @@ def _of_framework(exc: exceptions.APIException) -> Fault | None:
         case exceptions.UnsupportedMediaType():
             return fault("unsupported_media_type", media_type=str(exc.args[0])[:100] if exc.args else "")
         case exceptions.Throttled():
-            wait_s = math.ceil(exc.wait or 1)
+            wait_s = math.ceil(getattr(exc, "wait", None) or 1)
             return fault("throttled", wait_s=wait_s, retry_after_s=wait_s)
     if exc.status_code < 500:
         return Fault("invalid", detail=str(exc.detail), status=exc.status_code)
@@ -166,6 +166,7 @@ class ProblemMiddleware:
             markcoroutinefunction(self)
 
     def __call__(self, request: HttpRequest) -> Any:
+        """Answer, and turn what went wrong below the framework into a problem document."""
         if self.asynchronous:
             return self._acall(request)
         return self._checked(request, self.get_response(request))

@@ -68,9 +68,9 @@ class ScopedView(APIView):
         if role == PUBLIC:
             return
         if self.scope == "organization":
-            require(self.principal, cast(Role, role))
+            require(self.principal, role)
         else:
-            require_somewhere(self.principal, cast(Role, role))
+            require_somewhere(self.principal, role)
 
     def require_in(self, project: Project) -> None:
         """Raise a fault unless the principal has this action's role in the project."""
@@ -131,7 +131,7 @@ class ScopedViewSet(ScopedView, GenericViewSet):  # type: ignore[type-arg]
         instance = self.find(self.kwargs[self.lookup_url_kwarg])
         role = self.needed_role
         if role != PUBLIC:
-            require(self.principal, cast(Role, role), self.project_of(instance))
+            require(self.principal, role, self.project_of(instance))
         return instance
 
     def find(self, reference: object) -> Model:

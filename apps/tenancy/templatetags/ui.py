@@ -215,7 +215,7 @@ def ago(moment: datetime.datetime | str | None) -> SafeString | str:
         try:
             moment = datetime.datetime.fromisoformat(moment)
         except ValueError:
-            return moment
+            return str(moment)
     if not moment:
         return "–"
     absolute = formats.date_format(timezone.localtime(moment), "DATETIME_FORMAT")
