@@ -25,9 +25,11 @@ class Side:
     operation: Any
     step: Any
 
-    def marks(self) -> list[str]:
-        """Return the texts that must not show up for anybody else."""
+    def marks(self, *, outside: bool = False) -> list[str]:
+        """Return the texts that must not show up for anybody else; `outside`: nor for other organizations."""
         rows = [self.project, self.blueprint, self.version, self.deployment, self.plan, self.operation]
+        if outside:
+            rows += [self.cloud, self.project.organization]
         return [str(row.pk) for row in rows] + [self.blueprint.name, self.deployment.name]
 
 
