@@ -34,6 +34,7 @@ from typing import Any, Self
 SOURCE = Path(__file__).resolve().parent / "vcenter"
 BINARY = SOURCE / "bin" / "escale-vcenter"
 OLDEST_GO = (1, 25)
+SYSTEM_GO = "/usr/local/go/bin/go"
 
 
 class SimulatorError(Exception):
@@ -46,7 +47,7 @@ def find_go() -> Path:
     Raises SimulatorError that names the fix when there is none.
     """
     seen: list[str] = []
-    candidates = [shutil.which("go"), "/usr/local/go/bin/go", str(Path(sys.prefix) / "bin" / "go")]
+    candidates = [shutil.which("go"), SYSTEM_GO, str(Path(sys.prefix) / "bin" / "go")]
     for candidate in dict.fromkeys(c for c in candidates if c):
         version = _go_version(candidate)
         if version and version >= OLDEST_GO:

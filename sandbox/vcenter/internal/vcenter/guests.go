@@ -131,11 +131,17 @@ func (g *guests) awake(vm *mo.VirtualMachine) []types.PropertyChange {
 		log.Printf("%s: %v: the guest starts without it", vm.Name, err)
 	}
 	hostname := cmp.Or(meta.hostname, vm.Name)
-	var nics []types.GuestNicInfo
+	var cards []*types.VirtualEthernetCard
+	var macs []string
 	for _, device := range vm.Config.Hardware.Device {
 		if card, ok := device.(types.BaseVirtualEthernetCard); ok {
-			nics = append(nics, g.nic(vm.Self, card.GetVirtualEthernetCard(), meta, hostname, len(nics)))
+			cards = append(cards, card.GetVirtualEthernetCard())
+			macs = append(macs, card.GetVirtualEthernetCard().MacAddress)
 		}
+	}
+	var nics []types.GuestNicInfo
+	for i, config := range meta.assign(macs) {
+		nics = append(nics, g.nic(vm.Self, cards[i], config, hostname))
 	}
 	first := ""
 	for _, nic := range nics {
@@ -164,11 +170,10 @@ func (g *guests) awake(vm *mo.VirtualMachine) []types.PropertyChange {
 }
 
 // nic makes one card's addresses: the static ones of the metadata, else a lease of its network.
-func (g *guests) nic(vm types.ManagedObjectReference, card *types.VirtualEthernetCard, meta metadata, hostname string, index int) types.GuestNicInfo {
+func (g *guests) nic(vm types.ManagedObjectReference, card *types.VirtualEthernetCard, config *netInterface, hostname string) types.GuestNicInfo {
 	network := g.vc.networkName(card.Backing)
 	info := types.GuestNicInfo{Network: network, MacAddress: card.MacAddress, Connected: true, DeviceConfigId: card.Key,
 		DnsConfig: &types.NetDnsConfigInfo{HostName: hostname}, IpConfig: &types.NetIpConfigInfo{}}
-	config := meta.interfaceFor(card.MacAddress, index)
 	var addresses []netip.Prefix
 	if config != nil {
 		addresses = config.addresses

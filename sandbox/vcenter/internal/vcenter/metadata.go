@@ -147,21 +147,25 @@ func readNetwork(node yaml.Node, encoding string) ([]netInterface, error) {
 	return found, nil
 }
 
-// interfaceFor picks the config of a card: by its MAC address, else by its place among those without one.
-func (m metadata) interfaceFor(mac string, index int) *netInterface {
-	position := 0
+// assign gives each card, by its MAC address, its part of the config: first those that the config names by that
+// address, then the others in turn; nil for a card that is left over.
+func (m metadata) assign(macs []string) []*netInterface {
+	parts := make([]*netInterface, len(macs))
+	var others []*netInterface
 	for i := range m.interfaces {
 		n := &m.interfaces[i]
-		if n.mac != "" {
-			if strings.EqualFold(n.mac, mac) {
-				return n
-			}
+		if n.mac == "" {
+			others = append(others, n)
 			continue
 		}
-		if position == index {
-			return n
+		if card := slices.IndexFunc(macs, func(mac string) bool { return strings.EqualFold(mac, n.mac) }); card >= 0 {
+			parts[card] = n
 		}
-		position++
 	}
-	return nil
+	for card := range parts {
+		if parts[card] == nil && len(others) > 0 {
+			parts[card], others = others[0], others[1:]
+		}
+	}
+	return parts
 }
