@@ -180,6 +180,8 @@ class Composer:
                     services[name] = self._extend(name, services, (), document.resets, context)
                 except Refusal as refusal:
                     self.report.refused(refusal.below("services", name, "extends"), locator)
+                    if refusal.code.startswith("compose.limit."):
+                        self.report.raise_if_failed()
                     self.note_damage(("services", name, "extends"))
                     del service["extends"]
 

@@ -31,6 +31,30 @@ def parse_env_file(text: str, variables: dict[str, str], lookup: Lookup, interpo
     _Parser(text.removeprefix("\ufeff"), variables, lookup, interpolator).parse()
 
 
+def parse_raw_env_file(text: str, variables: dict[str, str], lookup: Lookup) -> None:
+    """Add the variables of a file in the format `raw`: nothing is unquoted, nothing replaced.
+
+    Source of the rules: docker/cli v28.5.1 `pkg/kvfile`. Raises `Refusal` with the line that cannot be read.
+    """
+    for number, written in enumerate(text.removeprefix("\ufeff").split("\n"), 1):
+        line = written.removesuffix("\r").lstrip(_ANY_SPACE)
+        if not line or line[0] == "#":
+            continue
+        key, equals, value = line.partition("=")
+        if not key or " " in key or "\t" in key:
+            raise Refusal(
+                "compose.env_file.syntax",
+                f"Line {number} cannot be read: the name `{_short(key)}` is {'blank' if not key else 'not one word'} -"
+                " a line is `NAME=value` - correct it.",
+            )
+        if not equals:
+            found = lookup(key)
+            if found is not None:
+                variables[key] = found
+        else:
+            variables[key] = value
+
+
 class _Parser:
     def __init__(self, text: str, variables: dict[str, str], lookup: Lookup, interpolator: Interpolator) -> None:
         self._text = text

@@ -47,11 +47,7 @@ class Interpolator:
 
     def _substitute(self, template: str, lookup: Callable[[str], str | None], nesting: int) -> str:
         if nesting > _MAX_NESTING:
-            raise Refusal(
-                "compose.limit.interpolation",
-                f"Variables are nested more than {_MAX_NESTING} levels deep - it is refused - simplify the default"
-                " values.",
-            )
+            raise _too_nested()
         parts: list[str] = []
         size = 0
         position = 0
@@ -141,9 +137,18 @@ def _closing_brace(template: str, start: int, last: int) -> int:
                 return index
         elif character == "{":
             open_braces += 1
+            if open_braces > _MAX_NESTING:
+                raise _too_nested()
             index += 1  # the reference skips the character after each opening brace
         index += 1
     return last
+
+
+def _too_nested() -> Refusal:
+    return Refusal(
+        "compose.limit.interpolation",
+        f"Variables are nested more than {_MAX_NESTING} levels deep - it is refused - simplify the default values.",
+    )
 
 
 def _malformed(template: str) -> Refusal:

@@ -11,7 +11,7 @@ from engine.compose.canonical import set_defaults
 from engine.compose.composition import Composer, Context
 from engine.compose.consistency import Model, check_consistency
 from engine.compose.decoding import Struct
-from engine.compose.envfiles import merged_environment, parse_env_file
+from engine.compose.envfiles import merged_environment, parse_env_file, parse_raw_env_file
 from engine.compose.interpolation import Interpolator
 from engine.compose.model import ComposeError, Limits, Project
 from engine.compose.normalisation import normalise, resolve_contents
@@ -268,18 +268,23 @@ class _Loading:
         if path not in self._files and required is False:
             return
         text = self._files.read_text(path, "The environment file")
-        if format_ not in ("", ".env"):
-            raise Refusal(
-                "compose.env_file.format",
-                f"`{format_[:40]}` is no known format of environment files - remove `format`.",
-            )
         own = service.get("environment") or {}
 
         def lookup(key: str) -> str | None:
             value = self._environment.get(key)
             return own.get(key) if value is None else value
 
-        parse_env_file(text, collected, lookup, interpolator)
+        if format_ == "raw":
+            parse_raw_env_file(text, collected, lookup)
+        elif format_ in ("", ".env"):
+            parse_env_file(text, collected, lookup, interpolator)
+        else:
+            raise Refusal(
+                "compose.env_file.format",
+                f"`{format_[:40]}` is no format of environment files - only `raw` and the usual one are known - remove"
+                " `format`.",
+                ("format",),
+            )
 
     def _add_label_file(
         self, service: dict[str, Any], entry: Any, collected: dict[str, str], interpolator: Interpolator

@@ -14,13 +14,23 @@ Path = tuple[str | int, ...]
 class Refusal(Exception):  # noqa: N818 - a verdict on a value, not a fault of ours
     """Reject one value; the path grows while the exception travels from the value up to who reports it."""
 
-    def __init__(self, code: str, message: str, path: Path = (), *, hint: str = "", at_key: bool = False) -> None:
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        path: Path = (),
+        *,
+        hint: str = "",
+        at_key: bool = False,
+        position: Position | None = None,
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.path = path
         self.hint = hint
         self.at_key = at_key
+        self.position = position  # known already; otherwise it is looked up by the path
 
     def below(self, *parents: str | int) -> Refusal:
         """Put parents in front of the path and give the same refusal back."""
@@ -73,6 +83,8 @@ class Report:
         if severity == "error":
             self.failed = True
         line, column = (position.line, position.column) if position else (None, None)
+        if position and locator and locator.name:
+            message = f"In {locator.name}: {message}"
         finding = Finding(code, severity, message, path, line, column, hint)
         self._notes.append(_Note(finding, None if position else locator, at_key))
 
@@ -92,6 +104,7 @@ class Report:
             refusal.message,
             refusal.path,
             locator=locator,
+            position=refusal.position,
             hint=refusal.hint,
             at_key=refusal.at_key,
         )

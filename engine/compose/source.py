@@ -182,7 +182,7 @@ class _Reader:
             kind = type(event)
             nodes += 1
             if nodes > max_nodes:
-                raise _too_many("compose.limit.nodes", f"more than {max_nodes:,} values")
+                raise _too_many("compose.limit.nodes", f"more than {max_nodes:,} values", event)
             value: Any
             if kind is ScalarEvent:
                 text = event.value
@@ -202,7 +202,7 @@ class _Reader:
                     anchors[event.anchor] = _Anchor(value, 1, 0, [])
             elif kind is MappingStartEvent or kind is SequenceStartEvent:
                 if len(stack) >= max_depth:
-                    raise _too_many("compose.limit.depth", f"more than {max_depth} levels of nesting")
+                    raise _too_many("compose.limit.depth", f"more than {max_depth} levels of nesting", event)
                 is_map = kind is MappingStartEvent
                 if frame is not None and frame.is_map and frame.key is _NO_KEY:
                     raise self._complex_key(stack)
@@ -235,7 +235,7 @@ class _Reader:
             elif kind is AliasEvent:
                 aliases += 1
                 if aliases > limits.max_aliases:
-                    raise _too_many("compose.limit.aliases", f"more than {limits.max_aliases:,} aliases")
+                    raise _too_many("compose.limit.aliases", f"more than {limits.max_aliases:,} aliases", event)
                 value = self._alias(event, anchors, document, stack)
             else:  # the end of the document
                 self._nodes = nodes
@@ -342,10 +342,10 @@ class _Reader:
         self._expanded += anchor.nodes
         if self._expanded > limits.max_alias_nodes:
             raise _too_many(
-                "compose.limit.expansion", f"aliases that grow to more than {limits.max_alias_nodes:,} values"
+                "compose.limit.expansion", f"aliases that grow to more than {limits.max_alias_nodes:,} values", event
             )
         if len(stack) + anchor.height > limits.max_depth:
-            raise _too_many("compose.limit.depth", f"more than {limits.max_depth} levels of nesting")
+            raise _too_many("compose.limit.depth", f"more than {limits.max_depth} levels of nesting", event)
         if stack:
             stack[-1].height = max(stack[-1].height, anchor.height + 1)
         if anchor.overrides and not stack[-1].mode:
@@ -412,9 +412,10 @@ def _mark(event: Any) -> Position:
     return Position(event.start_mark.line + 1, event.start_mark.column + 1)
 
 
-def _too_many(code: str, what: str) -> Refusal:
+def _too_many(code: str, what: str, event: Any) -> Refusal:
     return Refusal(
         code,
         f"The file has {what} - it is refused because reading it could exhaust the server - make it smaller"
         " or split it.",
+        position=_mark(event),
     )

@@ -152,10 +152,11 @@ def _unknown_key(key: str, path: Path, known: list[str]) -> Refusal:
             at_key=True,
         )
     close = difflib.get_close_matches(key, known, 1, 0.7)
-    if close:
-        advice = f"did you mean `{close[0]}`?"
-    elif key in _NAMED_SECTIONS:
+    if path and key in _NAMED_SECTIONS:
+        close = []
         advice = f"`{key}` belongs to the top level, without indentation."
+    elif close:
+        advice = f"did you mean `{close[0]}`?"
     elif not path:
         advice = "services stand under `services:`; keys of your own start with `x-`."
     else:
