@@ -9,13 +9,13 @@ processes were here at the same moment: then all agree on the older machine, and
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Any
 
 from connectors.base import ConnectorError, Outcome
 from connectors.vsphere import (
+    attempts,
     completion,
     faults,
     folders,
@@ -28,33 +28,21 @@ from connectors.vsphere import (
     specs,
     volumes,
 )
+from connectors.vsphere.attempts import Source
 from connectors.vsphere.cloud import Cloud
-from connectors.vsphere.estate import Network, Template
+from connectors.vsphere.estate import Network
 from connectors.vsphere.faults import is_a
 from connectors.vsphere.machine import Machine
 from connectors.vsphere.markers import Intent
 from connectors.vsphere.notes import Note, TaskEnd
 from connectors.vsphere.placement import Wish
-from connectors.vsphere.soap import Node, Ref, VimFault, moment
+from connectors.vsphere.soap import Node, Ref, VimFault
 from engine.plan import Action
 from engine.resources import Machine as Wanted
 from engine.resources import Owner
 
 _ROUNDS = 3  # of completion, before a difference that stays is called an error
-_EVENT_SLACK = timedelta(minutes=2)
-
-
-@dataclass(frozen=True, slots=True)
-class _Source:
-    """The template, read just now."""
-
-    template: Template
-    devices: tuple[Node, ...]
-    clones: Mapping[Ref, properties.Facts]  # clone tasks of it that are under way
-
-    @property
-    def disks(self) -> list[Node]:
-        return [node for node in self.devices if node.type == "VirtualDisk"]
+_NEIGHBOUR = ("name", "runtime.host")
 
 
 def create(cloud: Cloud, action: Action, key: str) -> Outcome:
@@ -62,20 +50,23 @@ def create(cloud: Cloud, action: Action, key: str) -> Outcome:
     wanted = guest.desired(action)
     note = Note("machine.create", "clone", key, action.resource, action.owner, data={"name": wanted.name})
     with cloud.lock("machine", action.owner.deployment_id, action.resource):
-        found = machine.of_resource(cloud, action.owner, action.resource)
+        found = attempts.existing(cloud, note)
         if found:
             return _resume(cloud, action, note, found)
         task = cloud.begun("machine.create", key)
         if task is not None:
             return note.on(task).running(message="cloning")
-        source = _source(cloud, wanted.template)
+        source = attempts.source(cloud, wanted.template)
         folder = folders.for_machines(cloud, action)
         note = note.on(None, template=source.template.ref.value, folder=folder.value)
-        suspects = _under_way(cloud, note, source)
+        suspects = attempts.under_way(cloud, note, source)
         if suspects:
             return note.on(suspects[0], suspects=len(suspects)).running(message="an earlier attempt is still cloning")
-        neighbours = _neighbours(cloud, action, folder, wanted.name)
-        return _clone(cloud, action, note, wanted, source, folder, neighbours)
+        inside = properties.beneath(cloud.session, folder, "childEntity", {"VirtualMachine": _NEIGHBOUR})
+        namesakes = [ref for ref, facts in inside.items() if facts.get("name") == wanted.name]
+        if namesakes:
+            return _resume(cloud, action, note, _recognised(cloud, note, namesakes))
+        return _clone(cloud, action, note, wanted, source, folder, _neighbours(cloud, action, inside))
 
 
 def advance(cloud: Cloud, note: Note, end: TaskEnd, done: Machine | None) -> Outcome:
@@ -119,17 +110,17 @@ def undo(cloud: Cloud, action: Action, key: str) -> Outcome:
     """Remove what this step made, or is still making."""
     note = Note("machine.create", "clone", key, action.resource, action.owner,
                 data={"name": str(action.spec.get("name", action.resource)), "undo": True})  # fmt: skip
-    made = _by_step(cloud, note)
+    made = attempts.by_step(cloud, note)
     if made is not None:
         return removal.begin(cloud, _removal(note), made)
     task = cloud.begun("machine.create", key)
     if task is None:
-        source = _source(cloud, str(action.spec["template"]))
+        source = attempts.source(cloud, str(action.spec["template"]))
         folder = folders.find(cloud, folders.default_path(action.owner))
         if folder is None:
             return Outcome.done("nothing to undo")
         note = note.on(None, template=source.template.ref.value, folder=folder.value)
-        task = next(iter(_under_way(cloud, note, source)), None)
+        task = next(iter(attempts.under_way(cloud, note, source)), None)
     if task is None:
         return Outcome.done("nothing to undo")
     return note.on(task).running(message="waiting for the clone, to remove it")
@@ -175,7 +166,7 @@ def _resume(cloud: Cloud, action: Action, note: Note, found: list[Machine]) -> O
 
 
 def _clone(
-    cloud: Cloud, action: Action, note: Note, wanted: Wanted, source: _Source, folder: Ref, neighbours: tuple[Ref, ...]
+    cloud: Cloud, action: Action, note: Note, wanted: Wanted, source: Source, folder: Ref, neighbours: tuple[Ref, ...]
 ) -> Outcome:
     networks = _networks(cloud, action, wanted)
     place = placement.choose(
@@ -289,93 +280,30 @@ def _networks(cloud: Cloud, action: Action, wanted: Wanted) -> list[Network]:
     return found
 
 
-def _neighbours(cloud: Cloud, action: Action, folder: Ref, name: str) -> tuple[Ref, ...]:
-    """Return the hosts of the deployment's machines; refuse a name that somebody else's machine has there."""
-    inside = properties.beneath(cloud.session, folder, "childEntity", {"VirtualMachine": ["name", "runtime.host"]})
-    if any(ref.type == "VirtualMachine" and facts.get("name") == name for ref, facts in inside.items()):
-        raise ConnectorError(
-            "cloud.name_taken",
-            f"There is a machine {name!r} in the deployment's folder already, which does not carry its markers - "
-            "it was put there by somebody else, or is only half made - rename or delete it, then retry",
-            permanent=True,
-        )
+def _neighbours(cloud: Cloud, action: Action, inside: Mapping[Ref, properties.Facts]) -> tuple[Ref, ...]:
+    """Return the hosts of the deployment's machines: those that can be seen, and those that are being made."""
     deployment = action.owner.deployment_id
-    lately = [host for owner, host in cloud.memories.placed.values() if owner == deployment]
-    there = [facts["runtime.host"] for facts in inside.values() if facts.get("runtime.host") is not None]
-    return tuple(lately or there)
+    lately = Counter(host for owner, host in cloud.memories.placed.values() if owner == deployment)
+    there = Counter(facts["runtime.host"] for facts in inside.values() if facts.get("runtime.host") is not None)
+    return tuple((lately | there).elements())
 
 
-# Work of earlier attempts
-
-
-def _source(cloud: Cloud, name: str) -> _Source:
-    template = cloud.surveyor.template(name)
-    paths = ["info.state", "info.descriptionId", "info.queueTime", "info.eventChainId"]
-    found = properties.beneath(
-        cloud.session, template.ref, "recentTask", {"Task": paths}, own=["config.hardware.device"]
+def _recognised(cloud: Cloud, note: Note, namesakes: list[Ref]) -> list[Machine]:
+    """Return the machines with our name that are ours; ConnectorError when they are not, or not yet."""
+    found = machine.load(cloud, namesakes)
+    ours = [each for each in found.values() if each.marks.belong_to(note.owner, note.resource)]
+    if ours:
+        return sorted(ours, key=machine.age)
+    if not all(each.instance_uuid for each in found.values()):
+        # vCenter shows a clone by its name before it has settings.
+        message = f"A machine {note.data['name']} is just being made - an earlier attempt may still be at work"
+        raise ConnectorError("cloud.busy", message + " - it is looked at again", retry_after=5.0, maybe_done=True)
+    raise ConnectorError(
+        "cloud.name_taken",
+        f"There is a machine {note.data['name']!r} in the deployment's folder already, which does not carry its "
+        "markers - somebody else put it there - rename or delete it, then retry",
+        permanent=True,
     )
-    if template.ref not in found:
-        cloud.surveyor.forget_templates()
-        template = cloud.surveyor.template(name)
-    devices = found.get(template.ref, {}).get("config.hardware.device", ())
-    return _Source(
-        template,
-        tuple(node for node in devices if isinstance(node, Node)),
-        {
-            ref: facts
-            for ref, facts in found.items()
-            if ref.type == "Task"
-            and facts.get("info.state") in ("queued", "running")
-            and facts.get("info.descriptionId") == "VirtualMachine.clone"
-        },
-    )
-
-
-def _under_way(cloud: Cloud, note: Note, source: _Source) -> list[Ref]:
-    """Return the clone tasks that may be this step's: the very one when it can be told, else all that might be."""
-    unknown: dict[Ref, properties.Facts] = {}
-    for task, facts in source.clones.items():
-        key = cloud.memories.clones.get(task)
-        if key == note.key:
-            return [task]
-        if key is None:
-            unknown[task] = facts
-    if not unknown:
-        return []
-    since = min(facts["info.queueTime"] for facts in unknown.values()) - _EVENT_SLACK
-    targets = _targets(cloud, source.template.ref, since)
-    suspects: list[Ref] = []
-    for task, facts in unknown.items():
-        target = targets.get(facts.get("info.eventChainId", 0))
-        if target == (note.data["folder"], note.data["name"]):
-            return [task]
-        if target is None:  # the server does not tell, or not yet: wait for it rather than risk a second machine
-            suspects.append(task)
-    return sorted(suspects)
-
-
-def _targets(cloud: Cloud, template: Ref, since: datetime) -> dict[int, tuple[str, str]]:
-    """Return the folder and the name of each clone of a template, by the chain that links its event to its task.
-
-    Empty when the user may not read events: then every clone under way might be ours.
-    """
-    manager = cloud.session.manager("eventManager")
-    try:
-        events = cloud.session.read(manager, "QueryEvents", filter=specs.clone_events(template, since))
-    except VimFault as fault:
-        if not (is_a(fault, "NoPermission") or is_a(fault, "NotSupported") or is_a(fault, "InvalidState")):
-            raise
-        return {}
-    return {
-        event.number("chainId"): (event.get("destFolder.folder"), event.get("destName"))
-        for event in events
-        if event.type == "VmBeingClonedEvent" and moment(event.get("createdTime")) >= since
-    }
-
-
-def _by_step(cloud: Cloud, note: Note) -> Machine | None:
-    found = machine.of_resource(cloud, note.owner, note.resource)
-    return next((each for each in found if each.marks.step == note.key), None)
 
 
 # Going on
@@ -410,7 +338,7 @@ def _mark(cloud: Cloud, note: Note, done: Machine) -> Outcome:
 
 def _agree(cloud: Cloud, note: Note, end: TaskEnd | None = None) -> Outcome:
     """Find the step's machine and remove younger ones, which other processes made at the same moment."""
-    found = [each for each in machine.of_resource(cloud, note.owner, note.resource) if each.marks.step == note.key]
+    found = [each for each in attempts.existing(cloud, note) if each.marks.step == note.key]
     if not found:
         return _absent(cloud, note, end)
     chosen = found[0]

@@ -27,7 +27,7 @@ class Rest:
 
     config: Any
     needs_off: bool
-    cosmetic: bool  # only texts for people
+    cosmetic: bool  # nothing that the machine works differently without
 
 
 def rest(
@@ -48,16 +48,20 @@ def rest(
     memory = intent.memory_mib if machine.memory_mib != intent.memory_mib else None
     note = markers.annotation(machine.name, owner)
     annotation = note if machine.annotation != note else None
+    bios = markers.bios_uuid(owner, machine.marks.resource)
+    uuid = bios if new and machine.bios_uuid != bios else None
     devices = [*(_nics(cloud, machine, intent) if new else []), *_disks(cloud, machine, intent, owner)]
     extra = {**_addressed(machine, intent), **(besides or {})}
     if machine.marks.hash != intent.config_hash:
         extra[markers.PREFIX + "hash"] = intent.config_hash
-    if cpus is None and memory is None and annotation is None and not devices and not extra:
+    if not (cpus or memory or annotation or uuid or devices or extra):
         return None
     return Rest(
-        config=specs.config(cpus=cpus, memory_mib=memory, annotation=annotation, extra=extra, devices=devices),
+        config=specs.config(
+            cpus=cpus, memory_mib=memory, annotation=annotation, bios_uuid=uuid, extra=extra, devices=devices
+        ),
         needs_off=_needs_off(machine, cpus, memory),
-        cosmetic=cpus is None and memory is None and not devices and not extra,
+        cosmetic=not (cpus or memory or devices or extra),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from connectors.vsphere import faults, markers, properties, specs
@@ -79,26 +80,24 @@ def make(cloud: Cloud, owner: Owner, datastore: Datastore) -> None:
 
 
 def _remove(cloud: Cloud, owner: Owner, datastore: Datastore) -> Ref | None:
-    name = f"[{datastore.name}] {markers.volume_directory(owner)}"
-    try:
-        if datastore.namespaced:
-            path = _namespace_path(cloud, owner, datastore)
-            if path:
-                cloud.session.act(
-                    cloud.session.manager("datastoreNamespaceManager"),
-                    "DeleteDirectory",
-                    datacenter=cloud.estate().datacenter,
-                    datastorePath=path,
-                )
+    """Begin to remove a directory. Faults are passed over: what was asked is done, and an empty directory is harmless."""
+    datacenter = cloud.estate().datacenter
+    if datastore.namespaced:
+        path = _namespace_path(cloud, owner, datastore)
+        with suppress(VimFault):
+            cloud.session.act(
+                cloud.session.manager("datastoreNamespaceManager"),
+                "DeleteDirectory",
+                datacenter=datacenter,
+                datastorePath=path,
+            )
             return None
+    name = f"[{datastore.name}] {markers.volume_directory(owner)}"
+    with suppress(VimFault):
         return cloud.session.act_task(
-            cloud.session.manager("fileManager"),
-            "DeleteDatastoreFile_Task",
-            name=name,
-            datacenter=cloud.estate().datacenter,
+            cloud.session.manager("fileManager"), "DeleteDatastoreFile_Task", name=name, datacenter=datacenter
         )
-    except VimFault:
-        return None  # the disk is gone, which is what was asked; an empty directory is harmless
+    return None
 
 
 def _namespace_path(cloud: Cloud, owner: Owner, datastore: Datastore) -> str:

@@ -96,7 +96,9 @@ class Machine:
     def is_system(self, disk: Disk) -> bool:
         """Tell whether a disk came with the template."""
         intent = self.marks.intent
-        return intent is not None and disk.key in intent.system
+        if intent is None:  # the marker was lost: only the first disk is sure to be the template's
+            return disk.key == self.disks[0].key
+        return disk.key in intent.system
 
     def facts(self) -> dict[str, Any]:
         """Return what ``machine.create`` and ``machine.update`` report."""
