@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
@@ -45,32 +46,44 @@ def chromium() -> str:
     return require_component("Chromium", *CHROMIUM)
 
 
+@dataclass(frozen=True)
+class Engine:
+    """A Docker engine: its `address`, and what to put before a command that shall reach its published ports."""
+
+    address: str
+    inside: tuple[str, ...] = ()
+
+
 @contextmanager
-def docker_engine() -> Iterator[str]:
-    """Lend a Docker engine's address: DOCKER_HOST's, the system's, or a private one that ends with the test."""
+def docker_engine() -> Iterator[Engine]:
+    """Lend a Docker engine: DOCKER_HOST's, the system's, or a private one that ends with the test."""
     given = os.environ.get("DOCKER_HOST")
     if given:
-        yield given
+        yield Engine(given)
         return
     if Path("/var/run/docker.sock").exists() and _answers("unix:///var/run/docker.sock"):
-        yield "unix:///var/run/docker.sock"
+        yield Engine("unix:///var/run/docker.sock")
         return
+    require_component("a Docker engine", "docker")
     dockerd = require_component("a Docker engine", "dockerd")
     if os.geteuid() != 0:
         missing("a Docker engine", "only root may start a private dockerd")
-    with _private_engine(dockerd) as address:
-        yield address
+    with _private_engine(dockerd) as engine:
+        yield engine
 
 
 @contextmanager
-def _private_engine(dockerd: str) -> Iterator[str]:
+def _private_engine(dockerd: str) -> Iterator[Engine]:
+    """Start a dockerd in a network namespace of its own, so that this machine's own stays as it is."""
+    busybox = require_component("busybox")
     # Not below pytest's folders: a socket's path may have no more than 107 characters.
     with tempfile.TemporaryDirectory(prefix="escale-dockerd-", ignore_cleanup_errors=True) as folder:
         home = Path(folder)
         address = f"unix://{home}/docker.sock"
         command = [
+            "unshare", "--net", "--", "sh", "-c", f'{busybox} ifconfig lo up && exec "$@"', "sh",
             dockerd, "--host", address, "--data-root", f"{home}/data", "--exec-root", f"{home}/exec",
-            "--pidfile", f"{home}/pid", "--storage-driver", "vfs", "--bridge", "none",
+            "--pidfile", f"{home}/pid", "--storage-driver", "vfs",
         ]  # fmt: skip
         with (home / "log").open("wb") as log:
             process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
@@ -80,7 +93,7 @@ def _private_engine(dockerd: str) -> Iterator[str]:
                 if process.poll() is not None or time.monotonic() > until:
                     missing("a Docker engine", f"dockerd does not start: {(home / 'log').read_text()[-300:]}")
                 time.sleep(0.1)
-            yield address
+            yield Engine(address, ("nsenter", f"--net=/proc/{process.pid}/ns/net", "--"))
         finally:
             process.terminate()
             try:
