@@ -25,7 +25,11 @@ def options(**values: str) -> list[vim.option.OptionValue]:
 
 
 def metadata(address: str, mac: str | None = None, **more: Any) -> bytes:
-    ethernet: dict[str, Any] = {"addresses": [address], "nameservers": {"addresses": ["10.0.0.53"]}}
+    ethernet: dict[str, Any] = {
+        "addresses": [address],
+        "nameservers": {"addresses": ["10.0.0.53"]},
+        "routes": [{"to": "default", "via": "10.99.0.1"}],
+    }
     if mac:
         ethernet["match"] = {"macaddress": mac}
     return json.dumps(
@@ -77,6 +81,8 @@ def test_a_static_address_of_the_metadata_is_taken(vc: VSphere, encoding: str, p
     assert seen["guest.hostName"] == "web-7"
     assert seen["guest.net"][0].ipConfig.ipAddress[0].prefixLength == 24
     assert list(seen["guest.net"][0].dnsConfig.ipAddress) == ["10.0.0.53"]
+    route = vc.read(vim.VirtualMachine, "guest.ipStack")[vm]["guest.ipStack"][0].ipRouteConfig.ipRoute[0]
+    assert (route.network, route.gateway.ipAddress) == ("0.0.0.0", "10.99.0.1")
 
 
 def test_a_network_that_is_encoded_itself_is_taken(vc: VSphere) -> None:

@@ -147,11 +147,11 @@ func (c *controlServer) clearFaults(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (c *controlServer) sessions(w http.ResponseWriter, _ *http.Request) {
-	reply(w, map[string]int{"sessions": len(c.vc.sessions())})
+	reply(w, map[string]int{"sessions": len(c.vc.sessions.list())})
 }
 
 func (c *controlServer) expireSessions(w http.ResponseWriter, _ *http.Request) {
-	reply(w, map[string]int{"expired": c.vc.expireSessions()})
+	reply(w, map[string]int{"expired": c.vc.sessions.expireAll()})
 }
 
 func (c *controlServer) setFree(w http.ResponseWriter, r *http.Request) {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/vmware/govmomi/vim25/soap"
+	"github.com/vmware/govmomi/vim25/types"
 )
 
 const folderPath = "/folder/"
@@ -46,13 +47,13 @@ func lengthOf(path string) int64 {
 // mayReadFiles accepts the session's cookie or the account's password.
 func (vc *VCenter) mayReadFiles(r *http.Request) bool {
 	if user, password, ok := r.BasicAuth(); ok {
-		return vc.validLogin(loginOf(user, password))
+		return vc.validLogin(&types.Login{UserName: user, Password: password})
 	}
 	cookie, err := r.Cookie(soap.SessionCookieName)
 	if err != nil {
 		return false
 	}
-	for _, s := range vc.sessions() {
+	for _, s := range vc.sessions.list() {
 		if s.Key == strings.Trim(cookie.Value, `"`) {
 			return true
 		}

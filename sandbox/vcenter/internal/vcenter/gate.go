@@ -39,6 +39,9 @@ func (g *gate) handle(ctx *simulator.Context, m *simulator.Method) (mo.Reference
 		return nil, nil // the library's own calls, in process
 	}
 	g.count(m.Name)
+	if ctx.Session != nil {
+		g.vc.sessions.note(ctx.Session)
+	}
 	if fault := admit(ctx, m); fault != nil {
 		return nil, fault
 	}

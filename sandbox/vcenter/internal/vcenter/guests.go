@@ -5,6 +5,7 @@ import (
 	"hash/fnv"
 	"log"
 	"net/netip"
+	"strconv"
 	"sync"
 	"time"
 
@@ -160,6 +161,7 @@ func (g *guests) awake(vm *mo.VirtualMachine) []types.PropertyChange {
 		{Name: "guest.hostName", Val: hostname},
 		{Name: "guest.ipAddress", Val: first},
 		{Name: "guest.net", Val: nics},
+		{Name: "guest.ipStack", Val: stack(meta)},
 		{Name: "guestHeartbeatStatus", Val: types.ManagedEntityStatusGreen},
 		{Name: "summary.quickStats.guestHeartbeatStatus", Val: types.ManagedEntityStatusGreen},
 		{Name: "summary.guest.toolsStatus", Val: types.VirtualMachineToolsStatusToolsOk},
@@ -193,6 +195,18 @@ func (g *guests) nic(vm types.ManagedObjectReference, card *types.VirtualEtherne
 	return info
 }
 
+// stack shows the default route of the metadata.
+func stack(meta metadata) []types.GuestStackInfo {
+	for i, config := range meta.interfaces {
+		if config.gateway != "" {
+			return []types.GuestStackInfo{{IpRouteConfig: &types.NetIpRouteConfigInfo{IpRoute: []types.NetIpRouteConfigInfoIpRoute{{
+				Network: "0.0.0.0", Gateway: types.NetIpRouteConfigInfoGateway{IpAddress: config.gateway, Device: strconv.Itoa(i)},
+			}}}}}
+		}
+	}
+	return nil
+}
+
 // asleep makes the properties of a guest that does not run: no tools, no addresses.
 func asleep(vm *mo.VirtualMachine) []types.PropertyChange {
 	var nics []types.GuestNicInfo
@@ -209,6 +223,7 @@ func asleep(vm *mo.VirtualMachine) []types.PropertyChange {
 		{Name: "guest.hostName", Val: ""},
 		{Name: "guest.ipAddress", Val: ""},
 		{Name: "guest.net", Val: nics},
+		{Name: "guest.ipStack", Val: []types.GuestStackInfo(nil)},
 		{Name: "guestHeartbeatStatus", Val: types.ManagedEntityStatusGray},
 		{Name: "summary.quickStats.guestHeartbeatStatus", Val: types.ManagedEntityStatusGray},
 		{Name: "summary.guest.toolsStatus", Val: types.VirtualMachineToolsStatusToolsNotRunning},

@@ -2,38 +2,93 @@ package vcenter
 
 import (
 	"crypto/subtle"
+	"sync"
+	"time"
 
 	"github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25/types"
 )
 
-// validLogin compares in constant time, as a habit: this is a simulator.
-func (vc *VCenter) validLogin(req *types.Login) bool {
-	return subtle.ConstantTimeCompare([]byte(req.UserName), []byte(vc.settings.Username))&
-		subtle.ConstantTimeCompare([]byte(req.Password), []byte(vc.settings.Password)) == 1
+// idleTimeout is vCenter's default for sessions that call nothing.
+const idleTimeout = 30 * time.Minute
+
+// sessions knows what the library keeps for each session: collectors and views that watch the inventory. It lets them
+// watch for ever; here they end with their session.
+type sessions struct {
+	vc   *VCenter
+	mu   sync.Mutex
+	seen map[string]*visit // by the session's key
 }
 
-// sessions lists the logged-in sessions. The library shows them only to a session, so we look as one.
-func (vc *VCenter) sessions() []types.UserSession {
-	look := &simulator.Session{Registry: simulator.NewRegistry(), Map: vc.registry}
-	manager, ok := look.Get(vc.registry.SessionManager().Self).(*simulator.SessionManager)
+type visit struct {
+	objects *simulator.Registry
+	last    time.Time
+}
+
+func newSessions(vc *VCenter) *sessions {
+	return &sessions{vc: vc, seen: map[string]*visit{}}
+}
+
+// note is told of each call with a session, and ends those that have called nothing for too long.
+func (s *sessions) note(session *simulator.Session) {
+	now := time.Now()
+	var idle []string
+	s.mu.Lock()
+	if _, known := s.seen[session.Key]; !known { // a new session is the moment to look for old ones
+		for key, v := range s.seen {
+			if now.Sub(v.last) > idleTimeout {
+				idle = append(idle, key)
+			}
+		}
+	}
+	s.seen[session.Key] = &visit{objects: session.Registry, last: now}
+	s.mu.Unlock()
+	s.end(idle)
+}
+
+// list reads the logged-in sessions. The library shows them only to a session, so we look as one.
+func (s *sessions) list() []types.UserSession {
+	look := &simulator.Session{Registry: simulator.NewRegistry(), Map: s.vc.registry}
+	manager, ok := look.Get(s.vc.registry.SessionManager().Self).(*simulator.SessionManager)
 	if !ok {
 		return nil
 	}
 	return manager.SessionList
 }
 
-// expireSessions ends all sessions, as an idle timeout or a restart of vCenter does; it tells how many.
-func (vc *VCenter) expireSessions() int {
-	sessions := vc.sessions()
-	ctx := vc.context()
-	ctx.Session = &simulator.Session{UserSession: types.UserSession{Key: "escale-control"}, Registry: simulator.NewRegistry(), Map: vc.registry}
-	for _, s := range sessions {
-		vc.registry.SessionManager().TerminateSession(ctx, &types.TerminateSession{SessionId: []string{s.Key}})
+// expireAll ends all sessions, as a restart of vCenter does; it tells how many.
+func (s *sessions) expireAll() int {
+	var keys []string
+	for _, session := range s.list() {
+		keys = append(keys, session.Key)
 	}
-	return len(sessions)
+	s.end(keys)
+	return len(keys)
 }
 
-func loginOf(user, password string) *types.Login {
-	return &types.Login{UserName: user, Password: password}
+// end logs sessions out and takes what watched on their behalf out of the registry.
+func (s *sessions) end(keys []string) {
+	ctx := s.vc.context()
+	ctx.Session = &simulator.Session{UserSession: types.UserSession{Key: "escale-control"}, Registry: simulator.NewRegistry(), Map: s.vc.registry}
+	for _, key := range keys {
+		s.vc.registry.SessionManager().TerminateSession(ctx, &types.TerminateSession{SessionId: []string{key}})
+		s.mu.Lock()
+		v := s.seen[key]
+		delete(s.seen, key)
+		s.mu.Unlock()
+		if v == nil {
+			continue
+		}
+		for _, object := range v.objects.AllReference("") {
+			if watcher, ok := object.(simulator.RegisterObject); ok {
+				s.vc.registry.RemoveHandler(watcher)
+			}
+		}
+	}
+}
+
+// validLogin compares in constant time, as a habit: this is a simulator.
+func (vc *VCenter) validLogin(req *types.Login) bool {
+	return subtle.ConstantTimeCompare([]byte(req.UserName), []byte(vc.settings.Username))&
+		subtle.ConstantTimeCompare([]byte(req.Password), []byte(vc.settings.Password)) == 1
 }

@@ -38,6 +38,7 @@ type VCenter struct {
 	guests   *guests
 	jobs     *jobs
 	journal  *journal
+	sessions *sessions
 
 	// writer admits one change of the inventory at a time: the library locks objects in no fixed order,
 	// so that parallel changes can dead-lock. Readers do not take it.
@@ -98,6 +99,7 @@ func (vc *VCenter) build() {
 	vc.storage = newStorage(vc)
 	vc.guests = newGuests(vc)
 	vc.jobs = newJobs(vc)
+	vc.sessions = newSessions(vc)
 	vc.gate = newGate(vc)
 }
 
