@@ -80,11 +80,11 @@ def make(cloud: Cloud, owner: Owner, datastore: Datastore) -> None:
 
 
 def _remove(cloud: Cloud, owner: Owner, datastore: Datastore) -> Ref | None:
-    """Begin to remove a directory. Faults are passed over: what was asked is done, and an empty directory is harmless."""
+    """Begin to remove a directory; faults are passed over, since an empty one that stays is harmless."""
     datacenter = cloud.estate().datacenter
     if datastore.namespaced:
-        path = _namespace_path(cloud, owner, datastore)
-        with suppress(VimFault):
+        with suppress(VimFault, LookupError):
+            path = _namespace_path(cloud, owner, datastore)
             cloud.session.act(
                 cloud.session.manager("datastoreNamespaceManager"),
                 "DeleteDirectory",
@@ -101,18 +101,22 @@ def _remove(cloud: Cloud, owner: Owner, datastore: Datastore) -> Ref | None:
 
 
 def _namespace_path(cloud: Cloud, owner: Owner, datastore: Datastore) -> str:
-    """Return the path by which a namespace object is deleted: below the datastore's URL, by its own id."""
-    facts = properties.of_object(cloud.session, datastore.ref, ["summary.url"])
+    """Return the path by which a namespace object is deleted: below the datastore's URL, by its own id.
+
+    LookupError when there is none of our name.
+    """
+    assert datastore.browser is not None
+    facts = properties.of_object(cloud.session, datastore.ref, ["summary.url"]) or {}
+    url = str(facts["summary.url"]).removeprefix("ds://").rstrip("/")
     task = cloud.session.read(
-        datastore.browser or datastore.ref,
+        datastore.browser,
         "SearchDatastore_Task",
         datastorePath=f"[{datastore.name}]",
         searchSpec=specs.file_search(),
     )[0].ref()
-    if task is None or facts is None:
-        return ""
+    assert task is not None
     result = cloud.wait([task])[task].result
     for file in result.all("file") if isinstance(result, Node) else ():
-        if file.get("friendlyName") == markers.volume_directory(owner):
-            return str(facts["summary.url"]).removeprefix("ds://").rstrip("/") + "/" + file.get("path")
-    return ""
+        if file.get("friendlyName") == markers.volume_directory(owner) and file.get("path"):
+            return f"{url}/{file.get('path')}"
+    raise LookupError(markers.volume_directory(owner))
