@@ -12,9 +12,9 @@ class PortalConfig(AppConfig):
     name = "portal"
 
     def ready(self) -> None:
-        """Import the Celery app, which makes itself the current one, and check the keys before they are needed."""
+        """Import the Celery app, which makes itself the current one, and check the keys before anything needs them."""
         from apps.tenancy.keys import keyring
-        from portal import celery  # noqa: F401
+        from portal import celery, schema  # noqa: F401
 
         try:
             keyring()

@@ -9,10 +9,9 @@ import redis
 import structlog
 from django.conf import settings
 from django.core.cache import cache
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import resolve_url
+from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import render, resolve_url
 from django.utils.functional import SimpleLazyObject
-from django.utils.translation import gettext as _
 
 from portal.middleware import Handler, Middleware
 
@@ -93,13 +92,9 @@ class LoginBrake(Middleware):
         if not any(counts.get(key, 0) >= limit for key, limit in _keys(request)):
             return None
         log.warning("login.braked", address=request.META.get("REMOTE_ADDR", ""))
-        text = _(
-            "Too many failed sign-ins. Passwords are not being checked for this name or address at the moment. "
-            "Wait fifteen minutes, or ask an administrator for a new password."
-        )
-        return HttpResponse(
-            text, status=429, content_type="text/plain; charset=utf-8", headers={"Retry-After": str(LOGIN_WINDOW_S)}
-        )
+        response = render(request, "tenancy/braked.html", status=429)
+        response.headers["Retry-After"] = str(LOGIN_WINDOW_S)
+        return response
 
     def after(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         """Count a failure; a sign-in that worked redirects and clears the name's counts."""

@@ -147,6 +147,11 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "OperationStateEnum": "apps.operations.states.OPERATION_STATES",
+        "StepStateEnum": "apps.operations.states.STEP_STATES",
+        "DeploymentStateEnum": "apps.deployments.api.serializers.STATES",
+    },
 }
 
 OPERATIONS = dict(figure(text) for text in ENV["ESCALE_OPERATIONS"])

@@ -16,6 +16,8 @@ from apps.tenancy.api.fields import ProjectField, ReferenceField
 from apps.tenancy.faults import fault
 from apps.tenancy.querysets import as_uuid
 
+STATES = ("new", "deploying", "running", "updating", "failed", "destroying", "destroyed")
+
 
 def find_blueprint(principal: Principal, reference: object) -> Blueprint:
     """Return the visible blueprint of an id, or of a name that only one of them has."""
@@ -200,7 +202,7 @@ class DeploymentSerializer(serializers.Serializer[Deployment]):
     id = serializers.UUIDField()
     project = ProjectField()
     name = serializers.CharField()
-    state = serializers.ChoiceField(["new", "deploying", "running", "updating", "failed", "destroying", "destroyed"])
+    state = serializers.ChoiceField(STATES)
     cloud = LinkSerializer()
     blueprint = LinkSerializer()
     version = serializers.IntegerField()

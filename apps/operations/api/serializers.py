@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema_field
+from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.reverse import reverse
 
@@ -51,6 +51,7 @@ class LinksSerializer(serializers.Serializer):
     rollback = serializers.CharField()
 
 
+@extend_schema_serializer(component_name="ProjectReference")
 class ProjectSerializer(serializers.Serializer):
     """The project that an operation belongs to."""
 
