@@ -2,44 +2,68 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import threading
 import time
 
 import pytest
 
 from apps.operations.models import Event, Step
 from tests.chaos.oracle import check, wait_for_end
-from tests.chaos.plant import until
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow, pytest.mark.timeout(600)]
 
 PLACES = ["before_intent", "after_intent", "after_call", "after_handle", "before_finish", "in_finish"]
+ASLEEP_S = 2.5  # a lease is 1.5 s here
 
 
-def test_suspended_workers_write_nothing_stale_and_create_nothing_twice(plant, order, factor):
-    """At each place one worker process is stopped, also inside its transaction; later all of them go on."""
-    rounds = max(1, int(factor))
-    for _ in range(rounds):
-        plant.cloud.clear()
-        for place in PLACES:
-            plant.cloud.order(place, "stop", 1)
-        # One process for each that will be stopped, and some to do the work.
-        plant.start_worker("zombies", concurrency=len(PLACES))
-        plant.workers_ready("zombies")
-        operations = [order(4, width=2) for _ in range(3)]
-        wait_for_end(plant, *operations, timeout_s=60)
+@pytest.fixture
+def zombies(plant):
+    """A worker whose processes will be stopped, so that the plant's own one takes over."""
+    plant.start_worker("zombies", concurrency=6)
+    plant.workers_ready("zombies")
+    yield "zombies"
+    for pid in plant.cloud.stopped():
+        _wake(pid)
+    plant.kill("zombies")
+
+
+def test_suspended_workers_write_nothing_stale_and_create_nothing_twice(plant, order, zombies, factor):
+    """At each place processes are stopped, also inside of transactions, and go on while others do their work."""
+    for place in PLACES:
+        plant.cloud.order(place, "stop", max(1, int(factor)), 0.5)
+    over = threading.Event()
+    waker = threading.Thread(target=_wake_in_time, args=(plant.cloud, over))
+    waker.start()
+    try:
+        operations = [order(8, width=4, task_s=0.5) for _ in range(3)]
+        wait_for_end(plant, *operations, timeout_s=60 * max(1, factor))
         check(plant, *operations)
-        stopped = plant.cloud.stopped()
-        assert len(stopped) >= 5, plant.cloud.hits()
         before = _journal(operations)
-        for pid in stopped:
-            os.kill(pid, signal.SIGCONT)
-        time.sleep(1.5)  # they do now what they were about to do
+        time.sleep(ASLEEP_S)  # the last ones wake up, and do what they were about to do
         assert _journal(operations) == before
         check(plant, *operations)
-        plant.kill("zombies")
-        _revive_worker(plant)
+    finally:
+        over.set()
+        waker.join()
+    assert len(plant.cloud.hits()) >= 5, plant.cloud.hits()
+
+
+def _wake_in_time(cloud, over):
+    woken = set()
+    while not over.is_set():
+        for pid, at in cloud.do("SELECT pid, at FROM hit WHERE action = 'stop'"):
+            if (pid, at) not in woken and time.time() - at > ASLEEP_S:
+                woken.add((pid, at))
+                _wake(pid)
+        time.sleep(0.1)
+
+
+def _wake(pid):
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGCONT)
 
 
 def _journal(operations):
@@ -49,11 +73,3 @@ def _journal(operations):
         list(steps.values_list("pk", "state", "fence", "handle", "result", "finished_at")),
         list(Event.objects.filter(operation__in=ids).order_by("pk").values_list("pk", "type", "step_key", "data")),
     )
-
-
-def _revive_worker(plant):
-    """Some of the stopped ones belonged to the plant's own worker."""
-    plant.kill("worker")
-    plant.start_worker()
-    until(lambda: True, 1, "never")
-    plant.workers_ready("worker")
