@@ -35,8 +35,6 @@ func searchSubFolders(j *job, m *simulator.Method) (types.AnyType, types.BaseMet
 
 // browse is one search.
 type browse struct {
-	vc      *VCenter
-	job     *job
 	ds      *simulator.Datastore
 	spec    types.HostDatastoreBrowserSearchSpec
 	details types.FileQueryFlags
@@ -62,7 +60,7 @@ func (vc *VCenter) search(j *job, where string, spec *types.HostDatastoreBrowser
 	if ds == nil {
 		return nil, &types.InvalidDatastore{Name: p.Datastore}
 	}
-	b := &browse{vc: vc, job: j, ds: ds}
+	b := &browse{ds: ds}
 	if spec != nil {
 		b.spec = *spec
 	}

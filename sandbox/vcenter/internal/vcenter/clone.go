@@ -40,6 +40,7 @@ func cloneMachine(j *job, m *simulator.Method) (types.AnyType, types.BaseMethodF
 	if fault != nil {
 		return nil, fault
 	}
+	defer vc.journal.complete(ref)
 	if fault := vc.completeClone(j, source, ref, req); fault != nil {
 		vc.discard(j.ctx, ref)
 		return nil, fault

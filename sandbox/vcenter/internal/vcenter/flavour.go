@@ -31,7 +31,7 @@ type ClusterPlan struct {
 	Cores     int16 // a host
 	MHz       int32
 	MemoryGiB int64
-	Pools     []string // resource pools below the root pool; "a/b" nests
+	Pools     []string // resource pools below the root pool
 }
 
 // DatastorePlan describes one datastore; Type is VMFS, NFS, vsan or OTHER.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -29,8 +30,9 @@ type journal struct {
 	ending  chan struct{}
 	ended   chan struct{}
 	saving  sync.Mutex
-	highest int // the highest number of any reference yet: never given again
 	mu      sync.Mutex
+	highest int                                   // the highest number of any reference yet: never given again
+	making  map[types.ManagedObjectReference]bool // machines that are not complete: not saved
 }
 
 // inventory is the saved form. The objects are vSphere's own JSON.
@@ -53,7 +55,22 @@ const settleTime = 300 * time.Millisecond
 
 func newJournal(vc *VCenter) *journal {
 	return &journal{vc: vc, path: filepath.Join(vc.settings.Home, "inventory.json"), dirty: make(chan struct{}, 1),
-		ending: make(chan struct{}), ended: make(chan struct{})}
+		ending: make(chan struct{}), ended: make(chan struct{}), making: map[types.ManagedObjectReference]bool{}}
+}
+
+// begin keeps a machine out of what is saved until it is complete.
+func (j *journal) begin(ref types.ManagedObjectReference) {
+	j.mu.Lock()
+	j.making[ref] = true
+	j.mu.Unlock()
+}
+
+// complete lets a machine be saved.
+func (j *journal) complete(ref types.ManagedObjectReference) {
+	j.mu.Lock()
+	delete(j.making, ref)
+	j.mu.Unlock()
+	j.touch()
 }
 
 // touch notes a change; the save follows within a second.
@@ -173,11 +190,14 @@ func (j *journal) collect() (*inventory, error) {
 	return saved, nil
 }
 
-// own lists the objects of a kind that are not the estate's, in the order in which they were made.
+// own lists the complete objects of a kind that are not the estate's, in the order in which they were made.
 func (j *journal) own(kind string) []mo.Entity {
 	var objects []mo.Entity
+	j.mu.Lock()
+	making := maps.Clone(j.making)
+	j.mu.Unlock()
 	for _, object := range j.vc.registry.All(kind) {
-		if !j.estate[object.Reference()] {
+		if !j.estate[object.Reference()] && !making[object.Reference()] {
 			objects = append(objects, object)
 		}
 	}

@@ -135,6 +135,7 @@ func createMachine(j *job, m *simulator.Method) (types.AnyType, types.BaseMethod
 		return nil, fault
 	}
 	ref := result.(types.ManagedObjectReference)
+	defer vc.journal.complete(ref)
 	if fault := vc.settle(j.ctx, vc.registry.Get(ref).(*simulator.VirtualMachine)); fault != nil {
 		vc.discard(j.ctx, ref)
 		return nil, fault

@@ -33,7 +33,8 @@ func (vc *VCenter) nameTaken(folder *simulator.Folder, name string) types.BaseMe
 	return nil
 }
 
-// createNamed lets the library create a machine under its plain name, and names it; the caller holds vc.writer.
+// createNamed lets the library create a machine under its plain name, and names it; the caller holds vc.writer, and
+// tells the journal when the machine is complete.
 func (vc *VCenter) createNamed(ctx *simulator.Context, folder *simulator.Folder, req *types.CreateVM_Task) (types.AnyType, types.BaseMethodFault) {
 	name := req.Config.Name
 	if fault := vc.nameTaken(folder, name); fault != nil {
@@ -41,8 +42,12 @@ func (vc *VCenter) createNamed(ctx *simulator.Context, folder *simulator.Folder,
 	}
 	req.Config.Name = plain(name)
 	result, fault := vc.invoke(ctx, &simulator.Method{Name: "CreateVM_Task", This: folder.Self, Body: req})
-	if fault != nil || req.Config.Name == name {
-		return result, fault
+	if fault != nil {
+		return nil, fault
+	}
+	vc.journal.begin(result.(types.ManagedObjectReference))
+	if req.Config.Name == name {
+		return result, nil
 	}
 	if vm, ok := vc.registry.Get(result.(types.ManagedObjectReference)).(*simulator.VirtualMachine); ok {
 		vc.setName(ctx, vm, name)
