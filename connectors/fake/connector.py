@@ -238,12 +238,18 @@ class FakeConnector:
                 raise rule.error()
         with self._store.transaction() as db:
             self._advance(db)
-            return {handle: self._poll(db, json.loads(handle)) for handle in handles}
+            return {handle: self._poll(db, handle) for handle in handles}
 
-    def _poll(self, db: sqlite3.Connection, note: Mapping[str, Any]) -> Outcome:
-        if "ready" not in note:
-            return self._outcome(db, note["task"])
-        handle, now = dump(note), time.time()
+    def _poll(self, db: sqlite3.Connection, handle: Handle) -> Outcome:
+        try:
+            note: dict[str, Any] = json.loads(handle)
+            task = None if "ready" in note else note["task"]
+        except (ValueError, KeyError, TypeError):
+            message = "The handle of a step cannot be read - another version wrote it - retry the step"
+            return Outcome.failed(ConnectorError("cloud.invalid", message, permanent=True))
+        if task is not None:
+            return self._outcome(db, task)
+        now = time.time()
         machine = Effects(db, self._options, now).thing(note["ready"])
         if machine is None:
             message = f"The machine of {note['resource']} is gone - somebody deleted it on the cloud - plan again"

@@ -6,7 +6,6 @@ which names folder and machine and shares a chain with the task.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -19,6 +18,9 @@ from connectors.vsphere.notes import Note
 from connectors.vsphere.soap import Node, Ref, VimFault, moment
 
 _EVENT_SLACK = timedelta(minutes=2)
+_SOURCE = ("config.hardware.device", "recentTask")
+_TASK = ("info.state", "info.descriptionId", "info.queueTime", "info.eventChainId")
+_NOT_OURS = ("", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,7 @@ class Source:
 
     template: Template
     devices: tuple[Node, ...]
-    clones: Mapping[Ref, properties.Facts]  # clone tasks of it that are under way
+    tasks: tuple[Ref, ...]  # what was lately done to it
 
     @property
     def disks(self) -> list[Node]:
@@ -36,50 +38,46 @@ class Source:
 
 
 def source(cloud: Cloud, name: str) -> Source:
-    """Read a template by name, with the clones of it that are under way."""
+    """Read a template by name."""
     template = cloud.surveyor.template(name)
-    paths = ["info.state", "info.descriptionId", "info.queueTime", "info.eventChainId"]
-    found = properties.beneath(
-        cloud.session, template.ref, "recentTask", {"Task": paths}, own=["config.hardware.device"]
-    )
-    if template.ref not in found:
+    facts = properties.of_object(cloud.session, template.ref, _SOURCE)
+    if facts is None:
         cloud.surveyor.forget_templates()
         template = cloud.surveyor.template(name)
-    devices = found.get(template.ref, {}).get("config.hardware.device", ())
-    return Source(
-        template,
-        tuple(node for node in devices if isinstance(node, Node)),
-        {
-            ref: facts
-            for ref, facts in found.items()
-            if ref.type == "Task"
-            and facts.get("info.state") in ("queued", "running")
-            and facts.get("info.descriptionId") == "VirtualMachine.clone"
-        },
-    )
+        facts = properties.of_object(cloud.session, template.ref, _SOURCE) or {}
+    devices = tuple(node for node in facts.get("config.hardware.device", ()) if isinstance(node, Node))
+    return Source(template, devices, tuple(facts.get("recentTask", ())))
 
 
 def under_way(cloud: Cloud, note: Note, found: Source) -> list[Ref]:
-    """Return the clone tasks that may be this step's: the very one when it can be told, else all that might be."""
+    """Return the clone tasks that may be this step's: the very one when it can be told, else all that might be.
+
+    What a task is for does not change, so each is asked about once; this process knows its own anyway.
+    """
+    ours = (note.data["folder"], note.data["name"])
+    memory = cloud.memories.clones
+    strangers = [task for task in found.tasks if memory.get(task) is None]
     unknown: dict[Ref, properties.Facts] = {}
-    for task, facts in found.clones.items():
-        key = cloud.memories.clones.get(task)
-        if key == note.key:
-            return [task]
-        if key is None:
+    for task, facts in properties.of_objects(cloud.session, strangers, {"Task": _TASK}).items():
+        if facts.get("info.descriptionId") != "VirtualMachine.clone" or facts.get("info.state") in ("success", "error"):
+            memory.put(task, _NOT_OURS)
+        else:
             unknown[task] = facts
-    if not unknown:
-        return []
-    since = min(facts["info.queueTime"] for facts in unknown.values()) - _EVENT_SLACK
-    targets = _targets(cloud, found.template.ref, since)
-    suspects: list[Ref] = []
-    for task, facts in unknown.items():
-        target = targets.get(facts.get("info.eventChainId", 0))
-        if target == (note.data["folder"], note.data["name"]):
-            return [task]
-        if target is None:  # the server does not tell, or not yet: wait for it rather than risk a second machine
-            suspects.append(task)
-    return sorted(suspects)
+    if unknown:
+        since = min(facts["info.queueTime"] for facts in unknown.values()) - _EVENT_SLACK
+        targets = _targets(cloud, found.template.ref, since)
+        for task, facts in unknown.items():
+            target = targets.get(facts.get("info.eventChainId", 0))
+            if target is not None:
+                memory.put(task, target)
+    known = [task for task in found.tasks if memory.get(task) == ours]
+    open_tasks = [
+        task for task, facts in cloud.tasks(known).items() if facts.get("info.state") in ("queued", "running")
+    ]
+    if open_tasks:
+        return open_tasks[:1]
+    # What the server does not tell, or not yet, is waited for rather than risk a second machine.
+    return sorted(task for task in unknown if memory.get(task) is None)
 
 
 def _targets(cloud: Cloud, template: Ref, since: datetime) -> dict[int, tuple[str, str]]:

@@ -50,7 +50,7 @@ def create(cloud: Cloud, action: Action, key: str) -> Outcome:
     wanted = guest.desired(action)
     note = Note("machine.create", "clone", key, action.resource, action.owner, data={"name": wanted.name})
     with cloud.lock("machine", action.owner.deployment_id, action.resource):
-        found = attempts.existing(cloud, note)
+        found = machine.of_resource(cloud, action.owner, action.resource)
         if found:
             return _resume(cloud, action, note, found)
         task = cloud.begun("machine.create", key)
@@ -197,7 +197,7 @@ def _clone(
         return _cloned(cloud, note, TaskEnd(fault=fault), None)
     memories = cloud.memories
     memories.begun.put(("machine.create", note.key), task)
-    memories.clones.put(task, note.key)
+    memories.clones.put(task, (folder.value, wanted.name))
     memories.placed.put(note.key, (action.owner.deployment_id, place.host.ref))
     return note.on(task).running(0, f"cloning {source.template.name} to {place.host.name}")
 

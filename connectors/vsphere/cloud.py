@@ -59,7 +59,8 @@ class Memory:
 class Memories:
     """What this process knows of its own doings on one vCenter, whichever connector did it.
 
-    ``begun``: (verb, key) -> task · ``clones``: task -> key of the step · ``placed``: key -> (deployment, host).
+    ``begun``: (verb, key) -> task · ``clones``: task of a template -> (folder, name) of the machine ·
+    ``placed``: key -> (deployment, host).
     """
 
     def __init__(self) -> None:

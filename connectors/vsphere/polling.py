@@ -46,7 +46,13 @@ _ON_MACHINE = {
 
 def poll(cloud: Cloud, handles: Sequence[Handle]) -> dict[Handle, Outcome]:
     """Return where each handle stands. ConnectorError when the cloud cannot be asked: then nothing is known."""
-    notes = {handle: Note.load(handle) for handle in dict.fromkeys(handles)}
+    notes: dict[Handle, Note] = {}
+    outcomes: dict[Handle, Outcome] = {}
+    for handle in handles:
+        try:
+            notes[handle] = Note.load(handle)
+        except ConnectorError as error:  # one that cannot be read must not hold up the others
+            outcomes[handle] = Outcome.failed(error)
     wanted: list[Ref] = []
     for note in notes.values():
         if note.task is not None:
@@ -55,7 +61,6 @@ def poll(cloud: Cloud, handles: Sequence[Handle]) -> dict[Handle, Outcome]:
             wanted.append(note.machine)
     known = properties.of_objects(cloud.session, wanted, {"Task": TASK_PATHS, "VirtualMachine": power.WATCHED})
     ends: dict[Handle, TaskEnd] = {}
-    outcomes: dict[Handle, Outcome] = {}
     for handle, note in notes.items():
         if note.task is None:
             watched = known.get(note.machine) if note.machine is not None else None

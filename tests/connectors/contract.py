@@ -246,6 +246,19 @@ class ConnectorContract:
         assert len({each.result["external_id"] for each in outcomes.values()}) == 8
         assert len({key for key in site.observe().resources if key.startswith("machine:")}) == 8
 
+    def test_a_handle_that_cannot_be_read_holds_up_no_other(self, bench: Bench, site: Site) -> None:
+        site.lay_ground()
+        bench.slow("machine.create", 0.1)
+        outcome = site.start(site.action("machine.create", site.machine()))
+        assert outcome.handle
+        polled = site.connector.poll([outcome.handle, "{}", "not even JSON"])
+        assert polled[outcome.handle].state in ("running", "done")
+        for handle in ("{}", "not even JSON"):
+            error = polled[handle].error
+            assert error
+            assert (error.code, error.permanent) == ("cloud.invalid", True)
+        site.finish(outcome)
+
     def test_it_shows_progress_that_does_not_go_back(self, bench: Bench, site: Site) -> None:
         site.lay_ground()
         bench.slow("machine.create", 0.4)

@@ -301,12 +301,6 @@ def test_a_folder_that_vanished_is_made_again_for_the_next_machine(site: Site, v
     assert "machine:host-1" in site.observe().resources
 
 
-def test_handles_of_another_version_are_refused_plainly(site: Site) -> None:
-    with pytest.raises(ConnectorError) as caught:
-        site.connector.poll(["{}"])
-    assert (caught.value.code, caught.value.permanent) == ("cloud.invalid", True)
-
-
 def test_an_owner_is_found_by_its_id_when_its_folder_was_renamed_above(site: Site, vcenter: VsphereBench) -> None:
     site.lay_ground()
     machine = site.machine()
