@@ -125,7 +125,7 @@ def _uploads(request: HttpRequest) -> dict[str, bytes]:
 def read_environment(text: str) -> dict[str, str]:
     """Return the values of lines NAME=value: each as it stands, or a JSON string where quotes stand around it."""
     values: dict[str, str] = {}
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         name, equals, value = line.partition("=")
         name = name.strip()
         if not line.strip() or name.startswith("#"):
@@ -149,5 +149,5 @@ def _unquoted(value: str) -> str:
 
 
 def _quoted(value: str) -> str:
-    unclear = value.startswith('"') or len(value.splitlines()) > 1 or value.endswith(("\n", "\r"))
+    unclear = value.startswith('"') or "\n" in value or "\r" in value
     return json.dumps(value) if unclear else value

@@ -116,6 +116,8 @@ def start_label(plan: Plan) -> str:
     changes = plan.body["changes"]
     machines = sum(change["kind"] == "machine" for change in changes if change["change"] != "keep")
     disks = sum(change["kind"] == "volume" for change in changes if change["change"] == "delete")
+    if plan.purpose == "destroy" and not changes:
+        return _("Remove %(name)s") % {"name": plan.deployment_name}
     if plan.purpose == "destroy":
         machine_text = ngettext("%(n)d machine", "%(n)d machines", machines) % {"n": machines}
         if not disks:

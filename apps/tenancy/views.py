@@ -8,7 +8,7 @@ from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.views import LoginView
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -245,8 +245,3 @@ def projects(request: HttpRequest, principal: Principal) -> HttpResponseBase:
         "tab": "projects",
     }
     return render(request, "tenancy/projects.html", SECTION | context, status=422 if form.errors else 200)
-
-
-def too_many_sign_ins(request: HttpRequest) -> HttpResponse:
-    """Say in the house style that sign-ins are braked; the middleware adds status and headers."""
-    return render(request, "tenancy/braked.html", status=429)

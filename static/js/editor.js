@@ -138,12 +138,11 @@
     where();
   });
 
-  // Files: chosen, or dropped anywhere. A Compose file fills the editor; an .env file the values; the rest goes along.
+  // Files: chosen, or dropped anywhere. A Compose file fills the editor, the rest (an .env too) goes along.
   const chooser = document.getElementById("files");
   const list = document.getElementById("file-list");
   const beside = new Map(); // path -> File
   const isCompose = (name) => /(^|\/)(docker-)?compose[^/]*\.ya?ml$/i.test(name) || /\.compose\.ya?ml$/i.test(name);
-  const isEnvironment = (name) => name === ".env" || name === "env.txt";
   const showFiles = () => {
     const transfer = new DataTransfer();
     list.replaceChildren();
@@ -197,9 +196,6 @@
       if (drawing && path === drawing[0]) {
         area.value = (await file.text()).replaceAll("\r\n", "\n");
         suggestName(path);
-      } else if (isEnvironment(relative) && form.elements.environment) {
-        form.elements.environment.value = await file.text();
-        form.elements.environment.closest("details").open = true;
       } else {
         beside.set(relative, file);
       }

@@ -23,7 +23,7 @@ from apps.tenancy.models import Organization, Project, User
 from engine.resources import digest
 
 HOSTILE = "<script>alert('x')</script>"
-HOSTILE_ATTRIBUTE = "\"><img src=x onerror=alert(1)>"
+HOSTILE_ATTRIBUTE = '"><img src=x onerror=alert(1)>'
 
 COMPOSE = """\
 # The shop: a page, an API and its database.
@@ -185,7 +185,7 @@ def _designs(scene: Scene) -> None:
     scene.designs["shop"] = design(scene, "shop", texts, description="Page, API and database of the web shop")
     wiki = "services:\n  wiki:\n    image: wiki:1\n"
     scene.designs["wiki"] = design(scene, "wiki", [wiki])
-    hostile = f"services:\n  web:\n    image: nginx\n    labels:\n      title: \"{HOSTILE}\"\n# {HOSTILE_ATTRIBUTE}\n"
+    hostile = f'services:\n  web:\n    image: nginx\n    labels:\n      title: "{HOSTILE}"\n# {HOSTILE_ATTRIBUTE}\n'
     scene.designs["hostile"] = design(scene, "hostile", [hostile], description=HOSTILE, message=HOSTILE_ATTRIBUTE)
     long = "a-name-that-is-as-long-as-a-name-may-be-and-not-one-letter-more"
     scene.designs["long"] = design(scene, long[:63], [wiki], description="What it is for. " * 20)
@@ -294,9 +294,10 @@ def _plans(scene: Scene) -> None:
         change("network:back", "keep", "Nothing about it has changed."),
     ]  # fmt: skip
     _plan(scene, "mixed", _body(mixed, _create_actions()[4:8]))
-    blocked = {"code": "realise.image_missing", "severity": "error", "path": ["services", "api"], "line": 12, "column": 5,
+    blocked = {"code": "realise.image_missing", "severity": "error", "path": ["services", "api"], "line": 12,
+               "column": 5, "hint": "",
                "message": "The service api only says how to build - a cloud runs images from a registry - give an "
-                          "image for it in the plan.", "hint": ""}  # fmt: skip
+                          "image for it in the plan."}  # fmt: skip
     warning = {"code": "placement.room", "severity": "warning", "path": [], "line": None, "column": None,
                "message": f"The cluster {HOSTILE} has little room left.", "hint": "Choose another one."}  # fmt: skip
     _plan(scene, "blocked", _body(_create_changes()[:2], _create_actions()[:2], findings=[blocked, warning]))
@@ -347,13 +348,14 @@ def _resources(target: Deployment, machines: int = 3) -> None:
              "container": f"shop-{service}-1"} for service in services
         ]  # fmt: skip
         Resource.objects.create(
-            deployment=target, key=f"machine:{name}", kind="machine", name=f"shop-{name}", external_id=str(uuid.uuid4()),
-            state="running" if number < 2 else "stopped",
+            deployment=target, key=f"machine:{name}", kind="machine", name=f"shop-{name}",
+            state="running" if number < 2 else "stopped", external_id=str(uuid.uuid4()),
             spec={"kind": "machine", "cpus": 2, "memory_mib": 2048, "workloads": workloads, "disks": []},
             facts={"addresses": [address, "fe80::250:56ff:fe8a:1"] if number < 2 else []},
         )  # fmt: skip
+    path = "[vsan-blue] escale/acme/shop/data.vmdk"
     Resource.objects.create(deployment=target, key="volume:data", kind="volume", name="data", state="present",
-                            spec={"size_gib": 20}, facts={"path": "[vsan-blue] escale/acme/shop/data.vmdk"})  # fmt: skip
+                            spec={"size_gib": 20}, facts={"path": path})  # fmt: skip
     Resource.objects.create(deployment=target, key="network:back", kind="network", name="shop-back", state="present",
                             spec={"subnet": "10.96.0.0/24", "vlan": 120})  # fmt: skip
     Resource.objects.create(deployment=target, key="folder:deployment", kind="folder", name="deployment",
@@ -368,8 +370,8 @@ def operation(
     failing = "machine:api-1/machine.create"
     error = {
         "code": "cloud.no_space", "permanent": True, "detail": "vim.fault.NoDiskSpace: datastore nfs-archive",
-        "message": "The datastore nfs-archive is full - cloning api-1 needs 20 GiB and 3 GiB are free - free some room, "
-                   "or name another datastore in the cloud's defaults, then retry.",
+        "message": "The datastore nfs-archive is full - cloning api-1 needs 20 GiB and 3 GiB are free - free some "
+                   "room, or name another datastore in the cloud's defaults, then retry.",
     }  # fmt: skip
     if hostile:
         error |= {"message": f"{HOSTILE} - {HOSTILE_ATTRIBUTE} - {HOSTILE}", "detail": HOSTILE}
@@ -388,7 +390,8 @@ def operation(
         started = step_state not in ("pending", "ready", "blocked")
         ended = step_state in ("succeeded", "failed")
         Step.objects.create(
-            operation=row, position=position, key=item["key"], title=HOSTILE if hostile and position == 3 else item["title"],
+            operation=row, position=position, key=item["key"],
+            title=HOSTILE if hostile and position == 3 else item["title"],
             group=item["resource"], verb=item["verb"], change="create", handler="cloud", payload={},
             depends_on=item["depends_on"], state=step_state, progress=progress, attempt=1 if started else 0,
             message="Copying disk 1 of 1" if step_state == "waiting" else "",
@@ -410,7 +413,8 @@ def _step_state(state: str, position: int, key: str, failing: str) -> tuple[str,
         return "succeeded", 100, False
     if state == "running":
         found = {"machine:web-1/machine.create": ("succeeded", 100), "machine:web-1/machine.start": ("running", None),
-                 "machine:api-1/machine.create": ("waiting", 62), "machine:db-1/machine.create": ("waiting", 18)}  # fmt: skip
+                 "machine:api-1/machine.create": ("waiting", 62),
+                 "machine:db-1/machine.create": ("waiting", 18)}  # fmt: skip
         return (*found.get(key, ("pending", None)), False)
     if key == failing:
         return "failed", 40, True

@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-
 CLOUDS = {"berlin": 0.4, "bremen": 4.0}
 """Fake clouds that answer, and how many seconds each of their tasks takes."""
 

@@ -8,10 +8,10 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Iterator
 from urllib.parse import urlsplit, urlunsplit
 from urllib.request import urlopen
 
@@ -116,5 +116,3 @@ def _wait_until_it_answers(site: Site) -> None:
                 logs = "\n".join(log.read_text(errors="replace")[-1500:] for log in site.folder.glob("*.log"))
                 raise RuntimeError(f"the portal does not answer at {site.url}:\n{logs}") from None
             time.sleep(0.1)
-
-

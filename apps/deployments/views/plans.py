@@ -148,7 +148,7 @@ def _show(request: HttpRequest, principal: Principal, plan: Plan, refused: Fault
         "groups": harmless,
         "destructive": destructive,
         "lost": lost,
-        "must_type": bool(lost) or plan.purpose == "destroy",
+        "must_type": _must_be_typed(plan),
         "excerpts": excerpts(plan.version.text if plan.version else "", body["findings"]),
         "blocked": blocked,
         "empty": not body["actions"],
@@ -214,7 +214,7 @@ def start(request: HttpRequest, principal: Principal, plan_id: Any) -> HttpRespo
     require(principal, Role.ARCHITECT, plan.project)
     lost = any(change["data_loss"] for change in plan.body["changes"])
     typed = request.POST.get("confirm", "").strip() == plan.deployment_name
-    if (lost or plan.purpose == "destroy") and not typed:
+    if _must_be_typed(plan) and not typed:
         messages.error(request, _("Type %(name)s to confirm; nothing was changed.") % {"name": plan.deployment_name})
         return redirect("plan", plan.pk)
     try:
@@ -223,6 +223,13 @@ def start(request: HttpRequest, principal: Principal, plan_id: Any) -> HttpRespo
         plan.refresh_from_db()
         return _show(request, principal, plan, refused=error)
     return redirect("operation", operation.pk)
+
+
+def _must_be_typed(plan: Plan) -> bool:
+    """Tell whether the name must be typed: when data goes, and when a whole deployment does."""
+    if plan.purpose == "destroy":
+        return bool(plan.body["actions"])
+    return any(change["data_loss"] for change in plan.body["changes"])
 
 
 def _plan(request: HttpRequest, principal: Principal, plan_id: Any) -> Plan:
