@@ -68,8 +68,8 @@ def materialise(userdata: Mapping[str, Any], fetch: Mapping[str, str]) -> dict[s
     ``fetch``: ``url`` (https), ``token``, ``ca`` (PEM text, or empty for a public authority). The token is worth
     nothing after its first use. KeyError when one is missing.
     """
-    offer = json.dumps({"url": fetch["url"], "token": fetch["token"], "ca": fetch["ca"]}, sort_keys=True)
-    return _replace(userdata, {FETCH: _encode(offer.encode())})
+    offer = {"url": fetch["url"], "token": fetch["token"], "ca": fetch["ca"]}
+    return _replace(userdata, {FETCH: _encode(_text(json.dumps(offer, sort_keys=True, ensure_ascii=False)))})
 
 
 def render(userdata: Mapping[str, Any]) -> str:
