@@ -105,8 +105,8 @@ class PooledConnector:
         return self._connector.capabilities
 
     def probe(self) -> Health:
-        """Call through."""
-        return self._call(self._connector.probe)
+        """Call through; a probe reports what is wrong instead of raising it."""
+        return self._call(self._connector.probe, lambda health: code_of(health) == "cloud.unreachable")
 
     def inventory(self) -> Inventory:
         """Call through."""
@@ -152,7 +152,7 @@ class PooledConnector:
         with self._lock:
             return 0.0 if self._calls else time.monotonic() - self.used_at
 
-    def _call(self, work: Callable[[], T]) -> T:
+    def _call(self, work: Callable[[], T], missed: Callable[[T], bool] = lambda answer: False) -> T:
         wait_s = self._breaker.admit()
         if wait_s > 0:
             raise ConnectorError(
@@ -178,7 +178,10 @@ class PooledConnector:
             self._breaker.reached()  # our own defect says nothing about the cloud, and must not block it
             raise
         else:
-            self._breaker.reached()
+            if missed(answer):
+                self._breaker.missed()
+            else:
+                self._breaker.reached()
             return answer
         finally:
             with self._lock:
@@ -193,6 +196,14 @@ class PooledConnector:
             self._connector.close()
         except Exception as error:  # a cloud that is gone cannot be left politely
             log.info("Logging out of %s failed: %s", self._name, type(error).__name__)
+
+
+def code_of(health: Health) -> str | None:
+    """Return the connector's code of what is wrong with a cloud, or None when nothing is."""
+    if health.ok:
+        return None
+    errors = [finding.code for finding in health.findings if finding.severity == "error"]
+    return errors[0] if errors else "cloud.fault"
 
 
 _lock = threading.Lock()

@@ -16,6 +16,7 @@ from apps.tenancy.access import Principal, find_named
 from apps.tenancy.faults import Fault, fault, incident_id
 from apps.tenancy.redaction import redact_text
 from connectors.base import Connector, ConnectorError, Health
+from engine.findings import Finding
 from engine.observed import Inventory, Target
 
 log = logging.getLogger(__name__)
@@ -33,8 +34,8 @@ def find_cloud(principal: Principal, reference: object) -> Cloud:
 def test_connection(cloud: Cloud) -> Health:
     """Sign in anew with the stored credential, ask the cloud how it is, and store the answer.
 
-    Takes some ten seconds at most. Trouble is an answer as well, with the connector's code in `facts["code"]`;
-    nothing is raised for it.
+    Takes some ten seconds at most. Trouble is an answer as well, with the connector's code in a finding; nothing is
+    raised for it.
     """
     try:
         with connections.connected_once(cloud) as connector:
@@ -152,32 +153,43 @@ def _probe(connector: Connector) -> Health:
 
 
 def _unwell(error: ConnectorError) -> Health:
-    return Health(ok=False, summary=error.message, facts={"code": error.code})
+    return Health(ok=False, summary=error.message, findings=(Finding(error.code, "error", error.message),))
 
 
 def _broken(cloud: Cloud, error: Exception) -> Health:
     incident = incident_id()
     log.error("Incident %s: reading %s failed", incident, cloud.name, exc_info=error)
     text = _("The portal failed while it read this cloud; it was recorded as %(incident)s.") % {"incident": incident}
-    return Health(ok=False, summary=text, facts={"code": "internal"})
+    return Health(ok=False, summary=text, findings=(Finding("internal", "error", text),))
 
 
 def _store_health(cloud: Cloud, health: Health, capabilities: Any) -> None:
-    facts = dict(health.facts)
-    code = facts.pop("code", None)
-    cloud.health = {
-        "ok": health.ok,
-        "summary": redact_text(health.summary),
-        "code": code,
-        "facts": facts,
-        "findings": [finding.to_json() for finding in health.findings],
-    }
+    # A cloud may quote in its answer what it was sent.
+    cloud.health = _without_secrets(
+        {
+            "ok": health.ok,
+            "summary": health.summary,
+            "code": connections.code_of(health),
+            "facts": dict(health.facts),
+            "findings": [finding.to_json() for finding in health.findings],
+        }
+    )
     cloud.health_at = timezone.now()
     fields = ["health", "health_at"]
     if capabilities is not None:
         cloud.capabilities = sorted(str(capability) for capability in capabilities)
         fields.append("capabilities")
     cloud.save(update_fields=fields)
+
+
+def _without_secrets(value: Any) -> Any:
+    if isinstance(value, str):
+        return redact_text(value)
+    if isinstance(value, Mapping):
+        return {key: _without_secrets(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_secrets(item) for item in value]
+    return value
 
 
 def fault_of(cloud: Cloud) -> Fault | None:

@@ -18,7 +18,7 @@ from apps.tenancy import encryption
 from apps.tenancy.access import Actor, Principal, System, require
 from apps.tenancy.faults import Fault, fault
 from apps.tenancy.models import Organization, Role
-from apps.tenancy.redaction import remember_secret
+from apps.tenancy.redaction import redact_text, remember_secret
 from connectors.base import ConnectorError
 
 __all__ = [
@@ -227,7 +227,9 @@ def _seal(credential: Credential, username: str, password: str) -> Credential:
 def _try(cloud: Cloud, username: str, password: str) -> None:
     try:
         with connections.connected_once(cloud, username=username, password=password) as connector:
-            connector.probe()
+            health = connector.probe()
+            code, message = connections.code_of(health), health.summary
     except ConnectorError as error:
-        if error.code == "cloud.not_authenticated":
-            raise Fault(error.code, detail=error.message, status=422) from None
+        code, message = error.code, error.message
+    if code == "cloud.not_authenticated":
+        raise Fault(code, detail=redact_text(message), status=422)

@@ -17,6 +17,7 @@ from rest_framework import exceptions
 from rest_framework.views import set_rollback
 
 from apps.tenancy.faults import Defect, Fault, fault, incident_id
+from apps.tenancy.redaction import redact_text
 from connectors.base import ConnectorError
 
 log = logging.getLogger(__name__)
@@ -109,7 +110,7 @@ def fault_of(exc: Exception) -> Fault | None:
 
 def fault_of_connector(error: ConnectorError) -> Fault:
     """Return what a cloud's error means for whoever asked: the connector's own sentence under its own code."""
-    problem = Fault(error.code, detail=error.message, retry_after_s=error.retry_after)
+    problem = Fault(error.code, detail=redact_text(error.message), retry_after_s=error.retry_after)
     if problem.status == 400 and error.code != "cloud.invalid":
         problem.status = 502
     return problem

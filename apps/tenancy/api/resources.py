@@ -224,7 +224,9 @@ class ProblemsView(ScopedView):
     authentication_classes: ClassVar = []
     roles: ClassVar = {"get": PUBLIC}
 
-    @extend_schema(operation_id="problems_list", summary="List the codes of problems", responses={200: {"type": "object"}}, auth=[])
+    @extend_schema(
+        operation_id="problems_list", summary="List the codes of problems", responses={200: {"type": "object"}}, auth=[]
+    )
     def get(self, request: Request) -> Response:
         """Answer with every code."""
         return Response({"results": [_shown(entry) for entry in catalogue.entries().values()]})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,11 @@ def make_cloud(state: str) -> Callable[..., Any]:
             "password": PASSWORD,
             "title": name.title(),
             "region": "Paris, FR",
-            "options": {"state": state, "duration_s": 0.01, "password": PASSWORD},
+            "options": {
+                "state": state,
+                "duration_s": 0.01,
+                "password_sha256": hashlib.sha256(PASSWORD.encode()).hexdigest(),
+            },
         }
         return services.register_cloud(person.principal, person.organization, name=name, **{**facts, **changes})
 

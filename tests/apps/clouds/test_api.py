@@ -37,7 +37,11 @@ def test_the_password_never_comes_out(alice, viewer, body):
     answers = [made, alice.api.patch(f"{CLOUDS}paris/", {"username": "x", "password": PASSWORD + "2"})]
     answers += [alice.api.put(f"{CLOUDS}paris/credential/", {"username": "x", "password": PASSWORD})]
     for person in (alice, viewer):
-        answers += [person.api.get(CLOUDS), person.api.get(f"{CLOUDS}paris/"), person.api.get(f"{CLOUDS}paris/inventory/")]
+        answers += [
+            person.api.get(CLOUDS),
+            person.api.get(f"{CLOUDS}paris/"),
+            person.api.get(f"{CLOUDS}paris/inventory/"),
+        ]
     for answer in answers:
         assert answer.status_code < 300, answer.content
         assert PASSWORD not in answer.content.decode()

@@ -1,12 +1,12 @@
 import json
 import threading
-from dataclasses import replace
 
 import pytest
 
 from apps.clouds import connections, services
 from apps.clouds.models import Cloud, Credential
 from connectors.base import Capability, ConnectorError, Health
+from engine.findings import Finding
 from tests.apps.clouds.conftest import PASSWORD
 
 
@@ -52,7 +52,7 @@ def test_a_connector_gets_what_was_sealed(paris, scripted):
     connections.connect(paris)
     access = scripted.made[0].access
     assert (access.username, access.password, access.address) == ("escale@vsphere.local", PASSWORD, "fake.example")
-    assert PASSWORD not in repr(replace(access, options={}))
+    assert PASSWORD not in repr(access)
 
 
 def test_a_rotated_credential_is_used_from_the_next_call_on(alice, paris, scripted):
@@ -109,6 +109,16 @@ def test_a_dead_cloud_is_not_asked_again_for_a_while(paris, scripted):
         assert not caught.value.permanent
     assert len(calls) == connections.FAILURES_TO_OPEN
     assert 0 < caught.value.retry_after <= connections.OPEN_FOR_S
+
+
+def test_a_probe_that_reports_a_dead_cloud_counts_as_well(paris, scripted):
+    connector = connections.connect(paris)
+    dead = Health(False, "no route", findings=(Finding("cloud.unreachable", "error", "no route"),))
+    scripted.made[0].script = lambda: dead
+    for _ in range(connections.FAILURES_TO_OPEN):
+        assert not connector.probe().ok
+    with pytest.raises(ConnectorError, match="not asked again"):
+        connector.probe()
 
 
 def test_one_dead_cloud_does_not_stop_another_one(alice, paris, make_cloud, scripted):
