@@ -140,7 +140,7 @@ class Composer:
             self._take_out(refusal, model, locator)
 
         self.canonical.model(model, refuse)
-        drop_repetitions(model, refuse)
+        drop_repetitions(model, refuse, only_long_forms=True)
 
     def _take_out(self, refusal: Refusal, model: dict[str, Any], locator: SourceLocator) -> None:
         """Report a refusal and remove what it concerns, so that the rest can still be checked."""

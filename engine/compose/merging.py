@@ -308,18 +308,32 @@ _UNIQUE_IN_BUILD: dict[str, Indexer] = dict.fromkeys(
 )
 
 
-def drop_repetitions(model: dict[str, Any], refuse: Callable[[Refusal], None]) -> None:
-    """Keep the last of list elements that mean the same thing, in the place of the first, throughout a model."""
+_UNIQUE_IN_LONG_FORM = {
+    key: _UNIQUE_IN_SERVICE[key] for key in ("configs", "devices", "env_file", "ports", "secrets", "volumes")
+}
+
+
+def drop_repetitions(
+    model: dict[str, Any], refuse: Callable[[Refusal], None], *, only_long_forms: bool = False
+) -> None:
+    """Keep the last of list elements that mean the same thing, in the place of the first, throughout a model.
+
+    Long forms can turn out to mean the same where short forms looked different; `only_long_forms` looks at nothing
+    else, because the rest was looked at before.
+    """
     services = model.get("services")
     if services.__class__ is dict:
         for name, service in services.items():
             if service.__class__ is dict:
                 try:
-                    _service_repetitions(service)
+                    if only_long_forms:
+                        _nested(service, _UNIQUE_IN_LONG_FORM)
+                    else:
+                        _service_repetitions(service)
                 except Refusal as refusal:
                     refuse(refusal.below("services", name))
     networks = model.get("networks")
-    if networks.__class__ is dict:
+    if networks.__class__ is dict and not only_long_forms:
         for name, network in networks.items():
             if network.__class__ is dict and network.get("labels").__class__ is list:
                 try:

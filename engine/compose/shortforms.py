@@ -145,6 +145,24 @@ def _is_drive(buffer: str) -> bool:
 
 def _volume_sections(spec: str) -> list[str]:
     """Split at colons, but not behind a drive letter and not inside `${…}`."""
+    if "$" in spec:
+        return _volume_sections_with_variables(spec)
+    sections: list[str] = []
+    drive = ""
+    for part in spec.split(":"):
+        if drive:
+            sections.append(f"{drive}:{part}")
+            drive = ""
+        elif _is_drive(part):
+            drive = part
+        else:
+            sections.append(part)
+    if drive:
+        sections.append(drive)
+    return sections
+
+
+def _volume_sections_with_variables(spec: str) -> list[str]:
     sections: list[str] = []
     buffer = ""
     braces = 0

@@ -61,21 +61,35 @@ class _Anchor:
     closed: bool = True
 
 
-@dataclass(slots=True)
 class _Frame:
     """Hold a collection that is still open."""
 
-    items: list[Any] | dict[str, Any]
-    is_map: bool
-    anchor: str | None
-    nodes_before: int
-    index: int = 0
-    key: Any = _NO_KEY
-    merges: list[dict[str, Any]] | None = None
-    height: int = 1
-    mode: str = ""  # "", "reset", "override": what the tag of this collection or of one around it asks for
-    resets_before: int = 0
-    tag_ended: str = ""
+    __slots__ = (
+        "anchor",
+        "height",
+        "index",
+        "is_map",
+        "items",
+        "key",
+        "merges",
+        "mode",
+        "nodes_before",
+        "resets_before",
+        "tag",
+    )
+
+    def __init__(self, items: Any, *, is_map: bool, mode: str) -> None:
+        self.items = items
+        self.is_map = is_map
+        self.mode = mode  # "", "reset", "override": what the tag of this collection or of one around it asks for
+        self.index = 0
+        self.key: Any = _NO_KEY
+        self.merges: list[dict[str, Any]] | None = None
+        self.height = 1
+        self.tag = ""  # the mode that begins here
+        self.anchor: str | None = None
+        self.nodes_before = 0
+        self.resets_before = 0
 
 
 def decode_text(raw: str | bytes, limits: Limits, report: Report, *, name: str = "") -> str | None:
@@ -177,6 +191,7 @@ class _Reader:
         stack: list[_Frame] = []
         frame: _Frame | None = None
         seen: dict[str, Any] = {}  # plain scalars resolved before
+        keys: dict[str, str] = {}  # one copy of each key: there are few, and they come again and again
         while True:
             event = get_event()
             kind = type(event)
@@ -185,8 +200,8 @@ class _Reader:
                 raise _too_many("compose.limit.nodes", f"more than {max_nodes:,} values", event)
             value: Any
             if kind is ScalarEvent:
-                text = event.value
-                if event.tag is not None and event.tag != "!":
+                text, tag = event.value, event.tag
+                if tag is not None and tag != "!":
                     value = self._tagged_scalar(event, document, stack)
                 elif event.style:  # quoted or block
                     value = text
@@ -206,14 +221,14 @@ class _Reader:
                 is_map = kind is MappingStartEvent
                 if frame is not None and frame.is_map and frame.key is _NO_KEY:
                     raise self._complex_key(stack)
-                mode = frame.mode if frame is not None else ""
-                ended = ""
-                if event.tag is not None and not mode and event.tag in ("!reset", "!override"):
+                new = _Frame({} if is_map else [], is_map=is_map, mode=frame.mode if frame is not None else "")
+                if event.tag is not None and not new.mode and event.tag in ("!reset", "!override"):
                     document.resets.append(_path(stack))
-                    mode = ended = event.tag[1:]
-                new = _Frame({} if is_map else [], is_map, event.anchor, nodes + self._expanded)
-                new.mode, new.tag_ended, new.resets_before = mode, ended, len(document.resets)
+                    new.mode = new.tag = event.tag[1:]
                 if event.anchor is not None:
+                    new.anchor = event.anchor
+                    new.nodes_before = nodes + self._expanded
+                    new.resets_before = len(document.resets)
                     anchors[event.anchor] = _Anchor(new.items, 0, 0, [], closed=False)
                 stack.append(new)
                 frame = new
@@ -225,7 +240,7 @@ class _Reader:
                 value = frame.items
                 if frame.anchor is not None:
                     self._close_anchor(frame, anchors, document, stack, nodes)
-                if frame.tag_ended == "reset":
+                if frame.tag == "reset":
                     value = _DROPPED
                 height = frame.height
                 stack.pop()
@@ -246,7 +261,10 @@ class _Reader:
             elif frame.is_map:
                 key = frame.key
                 if key is _NO_KEY:
-                    frame.key = self._key(value, event, stack)
+                    if value.__class__ is str and value not in frame.items:
+                        frame.key = keys.setdefault(value, value)
+                    else:
+                        frame.key = self._key(value, event, stack)
                     continue
                 frame.key = _NO_KEY
                 if value is _DROPPED:
@@ -258,7 +276,7 @@ class _Reader:
             else:
                 frame.index += 1
                 if value is not _DROPPED:
-                    frame.items.append(value)  # type: ignore[union-attr]
+                    frame.items.append(value)
 
     def _tagged_scalar(self, event: Any, document: Document, stack: list[_Frame]) -> Any:
         tag, mode = event.tag, stack[-1].mode if stack else ""
@@ -296,8 +314,7 @@ class _Reader:
                 position=_mark(event),
             )
             return str(value)
-        if value in frame.items:
-            self._duplicate(value, event, stack)
+        self._duplicate(value, event, stack)
         return value
 
     def _duplicate(self, key: str, event: Any, stack: list[_Frame]) -> None:
@@ -360,7 +377,7 @@ class _Reader:
         assert frame.anchor is not None
         here = _path(stack[:-1])
         overrides = [path[len(here) :] for path in document.resets[frame.resets_before :]]
-        if frame.tag_ended == "override":
+        if frame.tag == "override":
             overrides.append(())
         size = nodes + self._expanded - frame.nodes_before + 1
         anchors[frame.anchor] = _Anchor(frame.items, size, frame.height, overrides)
