@@ -1,3 +1,4 @@
+import contextlib
 import json
 import threading
 
@@ -34,6 +35,14 @@ def as_intruder(sql, *values):
         cursor.execute(sql, values)
         for table in ("audit_entry", "audit_head"):
             cursor.execute(f"alter table {table} enable trigger user")
+
+
+@contextlib.contextmanager
+def undone():
+    """Do what follows in a transaction that something later in it breaks."""
+    with contextlib.suppress(LookupError), transaction.atomic():
+        yield
+        raise LookupError
 
 
 def codes(organization, known=None):
@@ -142,9 +151,8 @@ def test_chains_of_organizations_do_not_touch(chain):
 
 def test_what_was_rolled_back_leaves_no_entry_and_no_gap(acme):
     record(System(acme), "first", "thing", "1")
-    with pytest.raises(RuntimeError), transaction.atomic():
+    with undone():
         record(System(acme), "second", "thing", "2")
-        raise RuntimeError("something later in the transaction fails")
     record(System(acme), "third", "thing", "3")
     assert list(Entry.objects.values_list("sequence", "action")) == [(1, "first"), (2, "third")]
     assert codes(acme) == []
@@ -232,9 +240,9 @@ def test_slow_work_after_an_entry_keeps_nobody_waiting_when_entries_are_gathered
 
 
 def test_gathered_entries_vanish_with_the_exception_that_passes(acme):
-    with pytest.raises(RuntimeError), transaction.atomic(), gathered():
+    with contextlib.suppress(LookupError), transaction.atomic(), gathered():
         record(System(acme), "first", "thing", "1")
-        raise RuntimeError
+        raise LookupError
     assert not Entry.objects.exists()
     with gathered(), gathered():
         record(System(acme), "inner", "thing", "1")

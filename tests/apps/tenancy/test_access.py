@@ -72,7 +72,7 @@ def test_a_token_of_one_project_sees_no_other_one_and_only_reads_what_is_shared(
 
 
 def test_a_stranger_finds_no_project_of_another_organization(place):
-    organization, (shop, _) = place
+    _, (shop, _) = place
     other = Organization.objects.create(slug="other", name="Other")
     charlie = Principal(member("charlie", other, Role.ADMIN), other)
     assert charlie.role_in(shop) is None
