@@ -19,6 +19,7 @@ _Named = TypeVar("_Named", bound="Host | Cluster | Datastore | Network | Templat
 
 _PATHS: dict[str, list[str]] = {
     "ClusterComputeResource": ["name", "resourcePool", "host", "datastore", "network", "configurationEx"],
+    "ComputeResource": ["name", "resourcePool", "host", "datastore", "network"],
     "HostSystem": [
         "name", "parent", "datastore", "runtime.connectionState", "runtime.inMaintenanceMode", "summary.hardware",
         "summary.quickStats.overallCpuUsage", "summary.quickStats.overallMemoryUsage",
@@ -56,7 +57,7 @@ class Host:
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """A cluster with the hosts that can be used now."""
+    """A cluster, or a host that is in none, with the hosts that can be used now."""
 
     ref: Ref
     name: str
@@ -307,7 +308,7 @@ def _hosts(found: _Found) -> dict[Ref, Host]:
 
 def _clusters(found: _Found, hosts: Mapping[Ref, Host]) -> Iterator[Cluster]:
     for ref, facts in found.items():
-        if ref.type != "ClusterComputeResource":
+        if ref.type not in ("ClusterComputeResource", "ComputeResource"):
             continue
         config = facts.get("configurationEx")
         yield Cluster(

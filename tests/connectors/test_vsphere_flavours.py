@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -93,9 +94,8 @@ def test_settings_override_the_flavour(vmc: VsphereBench) -> None:
 )
 def test_wrong_settings_are_named(vmc: VsphereBench, changes: dict[str, object], code: str) -> None:
     def begin() -> None:
-        connector = vmc.connect(**changes)
-        site = Site(vmc, connector)
-        connector.start(site.action("folder.create", site.folder), "key")
+        with contextlib.closing(vmc.connect(**changes)) as connector:
+            connector.start(Site(vmc, connector).action("folder.create", Site(vmc, connector).folder), "key")
 
     with pytest.raises(ConnectorError) as caught:
         begin()
