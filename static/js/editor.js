@@ -79,7 +79,7 @@
     gutter.replaceChildren(numbers);
     paint.replaceChildren(body);
     scroll();
-    size.textContent = size.dataset.text.replace("{lines}", lines.length).replace("{size}", new Blob([area.value]).size);
+    size.textContent = !area.value ? "" : size.dataset.text.replace("{lines}", lines.length).replace("{size}", new Blob([area.value]).size);
   };
   const scroll = () => {
     gutter.scrollTop = area.scrollTop;

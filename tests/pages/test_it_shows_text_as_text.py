@@ -24,6 +24,8 @@ def test_it_escapes_hostile_names_and_holds_no_inline_code(scene: Scene, as_: Ca
         html = response.content.decode()
         assert HOSTILE not in html, path
         assert HOSTILE_ATTRIBUTE not in html, path
+        assert "{%" not in html, path  # a tag over two lines is no tag
+        assert "{{" not in html, path
         hostile_pages += "&lt;script&gt;alert" in html
         page = Tags(html)
         for tag, attributes in page.tags:

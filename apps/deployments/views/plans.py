@@ -141,6 +141,7 @@ def _show(request: HttpRequest, principal: Principal, plan: Plan, refused: Fault
     lost = [change for change in destructive if change["data_loss"]]
     blocked = any(finding["severity"] == "error" for finding in body["findings"])
     deployment = Deployment.objects.visible_to(principal).filter(pk=plan.deployment_id).first()
+    told = excerpts(plan.version.text if plan.version else "", body["findings"])
     context = {
         "plan": plan,
         "body": body,
@@ -149,7 +150,8 @@ def _show(request: HttpRequest, principal: Principal, plan: Plan, refused: Fault
         "destructive": destructive,
         "lost": lost,
         "must_type": _must_be_typed(plan),
-        "excerpts": excerpts(plan.version.text if plan.version else "", body["findings"]),
+        "excerpts": [item for item in told if item.finding["severity"] != "info"],
+        "remarks": [item for item in told if item.finding["severity"] == "info"],
         "blocked": blocked,
         "empty": not body["actions"],
         "needs": showing.needs(plan) if plan.purpose == "apply" else [],
