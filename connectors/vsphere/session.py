@@ -36,7 +36,8 @@ class Session:
         self.where = f"{self.transport.host}:{self.transport.port}"
         self._username, self._password = access.username, access.password
         self._lock = threading.Lock()
-        self._cookie = ""
+        self._cookie = ""  # servers give one before the login too
+        self._logged_in = False
         self._generation = 0
         self._content: Node | None = None
         self._refused: tuple[float, ConnectorError] | None = None
@@ -117,10 +118,10 @@ class Session:
 
     def close(self) -> None:
         """Log out if we are logged in; errors do not matter any more."""
-        if self._cookie and self._pid == os.getpid():
+        if self._logged_in and self._pid == os.getpid():
             with contextlib.suppress(ConnectorError, VimFault):
                 self._invoke(self.manager("sessionManager"), "Logout", {}, repeatable=True)
-        self._cookie = ""
+        self._cookie, self._logged_in = "", False
         self.transport.close()
 
     # Details
@@ -129,8 +130,8 @@ class Session:
         """Make sure that somebody has logged in; return which login that was."""
         with self._lock:
             if self._pid != os.getpid():  # forked: the login belongs to the parent, who may log out
-                self._cookie, self._pid = "", os.getpid()
-            if not self._cookie:
+                self._cookie, self._logged_in, self._pid = "", False, os.getpid()
+            if not self._logged_in:
                 self._login()
             return self._generation
 
@@ -149,13 +150,13 @@ class Session:
             if error.code == "cloud.not_authenticated":
                 self._refused = (time.monotonic(), error)
             raise
-        self._refused = None
+        self._refused, self._logged_in = None, True
         self._generation += 1
 
     def _forget(self, generation: int) -> None:
         with self._lock:
             if generation == self._generation:  # else somebody has logged in anew already
-                self._cookie = ""
+                self._cookie, self._logged_in = "", False
 
     def _invoke(
         self, this: Ref, method: str, arguments: Mapping[str, Any], *, repeatable: bool, operation: str = ""
