@@ -34,7 +34,7 @@ from apps.operations.graph import Graph
 from apps.operations.journal import OperationGone, Turn, turn
 from apps.operations.leases import Leases
 from apps.operations.polling import Group, Groups
-from apps.operations.registry import Handler, find_handler
+from apps.operations.registry import Handler, NotMine, find_handler
 from apps.operations.sessions import Session
 from apps.operations.texts import tidy_text
 from apps.operations.transitions import StepRow, Write
@@ -477,6 +477,8 @@ class Driver:
 def _call(handler: Handler, held: Held) -> Any:
     """Call ``start`` or ``undo`` and return what came of it, also when it is an exception."""
     context = held.context
+    if now() >= held.lease_ends:
+        return NotMine("the lease ran out before the call")
     with structlog.contextvars.bound_contextvars(operation=str(context.operation_id), step=context.step_key):
         try:
             answer: Any = handler.start(context) if context.undoes is None else handler.undo(context)
