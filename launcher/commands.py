@@ -10,7 +10,7 @@ from collections.abc import Callable
 from launcher.bootstrap import DEVELOP, RUN, SetupError, ensure_environment
 from launcher.places import CLONE, inside_venv, venv_folder, venv_program
 from launcher.simulator_build import SimulatorsError, begin_build, build_simulator
-from launcher.terminal import complain, say
+from launcher.terminal import complain, say, started_at
 
 Command = Callable[[list[str]], int]
 
@@ -29,6 +29,7 @@ def run_command(arguments: list[str]) -> int:
                 begin_build()
             ensure_environment(needs)
             os.environ["ESCALE_LAUNCHED"] = name
+            os.environ["ESCALE_STARTED_AT"] = started_at()
             python = str(venv_program("python"))
             sys.stdout.flush()
             os.execv(python, [python, "-m", "launcher", *arguments])

@@ -13,6 +13,7 @@ from launcher.places import CLONE, home_folder
 
 # Commands that only read the code: they work in a clone where nothing has been started yet.
 STATIC_COMMANDS = {"makemigrations", "check", "spectacular", "makemessages", "compilemessages", "collectstatic"}
+OWN_NOTE = "ESCALE_LAUNCHED"
 PORTAL = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "ESCALE_KEYS")
 
 
@@ -74,8 +75,8 @@ def of_a_child(environ: Mapping[str, str], made: Mapping[str, str]) -> dict[str,
         "PYTHONUNBUFFERED": "1",
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{environ.get('PATH', os.defpath)}",
     }
-    # An empty variable is as good as none, but would hide what its _FILE says.
-    return {name: value for name, value in child.items() if value or name not in PORTAL}
+    # An empty variable is as good as none, but would hide what its _FILE says; the launcher's own note ends with it.
+    return {name: value for name, value in child.items() if (value or name not in PORTAL) and name != OWN_NOTE}
 
 
 def complete_for_manage(environ: MutableMapping[str, str], command: Sequence[str]) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
-_started = time.monotonic()
+# The launcher changes over to the environment's Python on the way; the clock of the start goes with it.
+_started = float(os.environ.pop("ESCALE_STARTED_AT", "") or time.time())
+
+
+def started_at() -> str:
+    """Return when this start began, for the process that goes on with it."""
+    return str(_started)
 
 
 def say(text: str = "") -> None:
@@ -17,15 +22,7 @@ def say(text: str = "") -> None:
 
 def step(text: str) -> None:
     """Print a line of progress with the time since the start."""
-    print(f"[{time.monotonic() - _started:6.1f} s] {text}", flush=True)
-
-
-@contextmanager
-def steps(begin: str, end: str) -> Iterator[None]:
-    """Print what begins, and when it has ended without an error, that it has."""
-    step(f"{begin} …")
-    yield
-    step(end)
+    print(f"[{time.time() - _started:6.1f} s] {text}", flush=True)
 
 
 def complain(text: str) -> None:
