@@ -206,16 +206,21 @@ class _Walk:
             if refusal.code == "compose.limit.interpolation":
                 self._report.raise_if_failed()
             return ""
-        if len(self._interpolator.missing) > known:
-            for name in list(self._interpolator.missing)[known:]:
-                self._report.warning(
-                    "compose.interpolation.unset",
-                    f"The variable {name} is not set - it is replaced with nothing - give it a value, or a default"
-                    f" with `${{{name}:-value}}`.",
-                    path,
-                    locator=self._locator,
-                )
+        warn_of_missing(self._interpolator, known, path, self._report, self._locator)
         return text
+
+
+def warn_of_missing(interpolator: Interpolator, known: int, path: Path, report: Report, locator: Locator) -> None:
+    """Warn of the variables that were found missing since there were `known` of them."""
+    if len(interpolator.missing) > known:
+        for name in list(interpolator.missing)[known:]:
+            report.warning(
+                "compose.interpolation.unset",
+                f"The variable {name} is not set - it is replaced with nothing - give it a value, or a default with"
+                f" `${{{name}:-value}}`.",
+                path,
+                locator=locator,
+            )
 
 
 Cast = Callable[[str], Any]

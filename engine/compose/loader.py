@@ -14,10 +14,11 @@ from engine.compose.composition import Composer, Context
 from engine.compose.consistency import Model, check_consistency
 from engine.compose.decoding import Struct
 from engine.compose.envfiles import merged_environment, parse_env_file, parse_raw_env_file
-from engine.compose.interpolation import Interpolator
+from engine.compose.interpolation import Interpolator, warn_of_missing
 from engine.compose.model import ComposeError, Limits, Project
 from engine.compose.normalisation import normalise, resolve_contents
 from engine.compose.positions import SourceLocator
+from engine.compose.remarks import remark
 from engine.compose.report import Path, Refusal, Report
 from engine.compose.service_form import FILE_OBJECT, NAMED_VOLUME, NETWORK, decode_service, put_field
 from engine.compose.source import Document
@@ -123,6 +124,7 @@ class _Loading:
         resolve_contents(model, self._environment)
         normalise(model, project_name, self._environment)
         config = self._decode(model, project_name, profiles, locator, interpolator)
+        remark(model, lambda code, message, path: report.warning(code, message, path, locator=locator))
         report.raise_if_failed()
         return Project(
             name=project_name,
@@ -270,10 +272,13 @@ class _Loading:
             if key == "env_file":
                 collected = {k: v for k, v in (service.get("environment") or {}).items() if v is not None}
             for index, entry in enumerate(entries):
+                path: Path = ("services", name, key, index)
+                known = len(interpolator.missing)
                 try:
                     add(service, entry, collected, interpolator)
                 except Refusal as refusal:
-                    self._report.refused(refusal.below("services", name, key, index), locator)
+                    self._report.refused(refusal.below(*path), locator)
+                warn_of_missing(interpolator, known, path, self._report, locator)
             target = "environment" if key == "env_file" else "labels"
             merged: dict[str, str | None] = {**collected, **(service.get(target) or {})}
             put_field(service, target, {variable: merged[variable] for variable in sorted(merged)} or None)

@@ -11,7 +11,6 @@ from typing import Any
 from engine.compose.gotext import go_text
 from engine.compose.report import Path, Refusal, dotted
 from engine.compose.shortforms import volume_target
-from engine.compose.source import copy_tree
 
 Merger = Callable[[Any, Any, Path], Any]
 
@@ -385,6 +384,3 @@ def _unique(values: list[Any], indexer: Indexer) -> list[Any]:
         return values
     # A dict keeps the place of a key's first insertion and the value of its last: just what is wanted.
     return [values[place] for place in places.values()]
-
-
-__all__ = ["copy_tree", "drop_repetitions", "extend_service", "merge_models"]

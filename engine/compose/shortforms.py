@@ -306,15 +306,31 @@ def split_command(line: str) -> list[str]:
     return _Splitter(line).words()
 
 
+_OPERATORS = frozenset(";&|<>")
+
+
+def cut_off(line: str) -> str:
+    """Give the part of a command line that `split_command` loses; raises nothing."""
+    if _OPERATORS.isdisjoint(line):
+        return ""
+    splitter = _Splitter(line)
+    try:
+        splitter.words()
+    except Refusal:
+        return ""
+    return line[splitter.end :]
+
+
 class _Splitter:
     def __init__(self, line: str) -> None:
         self._line = line
+        self.end = len(line)
 
     def words(self) -> list[str]:
         words: list[str] = []
         buffer: list[str] = []
         started = escaped = double = single = back = dollar = False
-        for character in self._line:
+        for index, character in enumerate(self._line):
             if escaped:
                 buffer.append(character)
                 escaped, started = False, True
@@ -349,7 +365,8 @@ class _Splitter:
                     started = started or single
                     single = not single
                     continue
-                elif character in ";&|<>" and not (single or double or back or dollar):
+                elif character in _OPERATORS and not (single or double or back or dollar):
+                    self.end = index
                     if character == ">" and buffer and buffer[0][0] in "0123456789":
                         started = False
                     break

@@ -222,6 +222,29 @@ def test_an_obsolete_version_is_warned_of() -> None:
     )
 
 
+def test_what_has_no_effect_is_warned_of() -> None:
+    text = """\
+        services:
+          web:
+            image: x
+            command: serve | tee log
+            entrypoint: sh -c "a; b"
+            mem_limit: 1.5
+            networks: [n]
+            env_file: web.env
+        networks:
+          n: {ipam: {options: {a: b}}}
+        """
+    project = load(dedent(text), name="p", files={"web.env": "A=$NOWHERE"})
+    assert [(found.code, found.severity, found.line) for found in project.findings] == [
+        ("compose.value.command_cut", "warning", 4),
+        ("compose.value.ignored", "warning", 6),
+        ("compose.interpolation.unset", "warning", 8),
+        ("compose.value.ignored", "warning", 10),
+    ]
+    assert "`| tee log`" in project.findings[0].message
+
+
 def test_findings_are_plain_data() -> None:
     (finding,) = errors("services: {web: {imgae: x}}")
     assert finding.to_json() == {
