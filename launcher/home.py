@@ -110,6 +110,20 @@ class Home:
         """Return the API token written at an earlier start, or nothing."""
         return read_env(self.sandbox_env).get("ESCALE_TOKEN", "")
 
+    def keep_until_shown(self, people: list[dict[str, str]]) -> None:
+        """Keep people whose passwords were not shown yet; an empty list forgets them."""
+        path = self.run / "not-yet-shown.json"
+        if people:
+            write_private(path, as_json(people))
+        else:
+            path.unlink(missing_ok=True)
+
+    def not_yet_shown(self) -> list[dict[str, str]]:
+        """Return the people that an earlier start made and did not come to show."""
+        path = self.run / "not-yet-shown.json"
+        people: list[dict[str, str]] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+        return people
+
     def write_runtime_env(self, environ: Mapping[str, str]) -> None:
         """Keep the settings of the running processes, for `manage.py` typed by hand."""
         write_private(self.run / "runtime.env", "".join(f"{k}={shlex.quote(v)}\n" for k, v in environ.items()))

@@ -157,6 +157,9 @@ class Serving:
             write_private(path, as_json(clouds))
             arguments += ["--people", "architect,admin,viewer", "--clouds", str(path)]
         accounts: dict[str, Any] = json.loads(self._manage("setting up the organization and its people", *arguments))
+        # A start that fails later must not be the only one that knew the passwords.
+        accounts["people"] = self.home.not_yet_shown() + accounts["people"]
+        self.home.keep_until_shown(accounts["people"])
         self.home.write_sandbox_env(self.url, (self.home.run / "token").read_text(encoding="ascii").strip())
         return accounts
 
@@ -241,6 +244,7 @@ class Serving:
         say(f"  Logs     {self.home.logs}")
         say()
         say("  Ctrl-C stops everything.")
+        self.home.keep_until_shown([])
 
     def _watch(self) -> None:
         while True:

@@ -77,3 +77,13 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(HomeError, match="cannot be used .* choose another one by ESCALE_HOME"):
         Home(tmp_path / "file" / "home").open()
+
+
+def test_passwords_are_kept_until_they_were_shown(home):
+    people = [{"username": "admin", "password": "made now", "role": "Admin"}]
+    home.keep_until_shown(people)
+    assert Home(home.folder).not_yet_shown() == people
+    assert mode(home.run / "not-yet-shown.json") == 0o600
+    home.keep_until_shown([])
+    assert Home(home.folder).not_yet_shown() == []
+    assert not (home.run / "not-yet-shown.json").exists()

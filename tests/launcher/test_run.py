@@ -148,6 +148,7 @@ def test_a_newcomer_starts_uses_breaks_stops_and_starts_it_again(start):
     again = start().ready()
     assert again.env["ESCALE_TOKEN"] == token
     assert "shown this once" not in again.said()
+    assert not (run.home / "run" / "not-yet-shown.json").exists()
     assert token not in again.said()
     assert str(again.home / "sandbox.env") in again.said()
     assert get(f"{again.env['ESCALE_URL']}/api/v1/projects/", token)[0] == 200

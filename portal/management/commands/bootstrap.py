@@ -11,6 +11,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection, transaction
+from kombu.exceptions import OperationalError as BrokerError
 
 from apps.clouds import services as clouds
 from apps.clouds.models import Cloud
@@ -56,9 +57,12 @@ class Command(BaseCommand):
                 told = self._set_up(options)
         except Fault as error:
             raise CommandError(str(error)) from None
-        if told.get("clouds"):
-            refresh_clouds.delay()  # what they hold is wanted on the first page, and not a minute later
         self.stdout.write(json.dumps(told))
+        if told.get("clouds"):
+            try:
+                refresh_clouds.delay()  # what they hold is wanted on the first page, and not a minute later
+            except BrokerError as error:
+                self.stderr.write(f"The clouds are read at the next minute; the broker does not answer now ({error}).")
 
     def _set_up(self, options: dict[str, Any]) -> dict[str, Any]:
         organization = _organization(options["organization"])
