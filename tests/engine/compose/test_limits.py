@@ -29,6 +29,7 @@ def refusal(text: str | bytes, *, limits: Limits = DEFAULT_LIMITS, **settings: o
     return refused.value.findings[0].code
 
 
+# Processor time, so that a busy machine does not matter.
 MEASURE = """
 import json, resource, sys, time
 from engine.compose import ComposeError, load
@@ -37,12 +38,12 @@ text = sys.stdin.buffer.read()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 times, codes = [], []
 for _ in range(5):
-    start = time.perf_counter()
+    start = time.process_time()
     try:
         load(text, name="project")
     except ComposeError as refused:
         codes = [finding.code for finding in refused.findings]
-    times.append(time.perf_counter() - start)
+    times.append(time.process_time() - start)
 print(json.dumps({
     "seconds": min(times),
     "megabytes": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024,
@@ -85,9 +86,9 @@ def test_a_whole_range_of_ports_passes_once_and_not_twice() -> None:
 
 def test_ports_are_counted_before_they_are_built() -> None:
     services = ", ".join(f's{n}: {{image: x, ports: ["1-65535"]}}' for n in range(2000))
-    start = time.perf_counter()
+    start = time.process_time()
     assert refusal(f"services: {{{services}}}") == "compose.limit.ports"
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10
 
 
 def test_repeated_variables_are_counted_before_they_are_built() -> None:
@@ -100,9 +101,9 @@ def test_many_variables_on_one_line_take_linear_time() -> None:
         text = 'x-a: "' + "${A:-b}" * count + '"\nservices: {}'
         best = 10.0
         for _ in range(3):
-            start = time.perf_counter()
+            start = time.process_time()
             load(text, name="project")
-            best = min(best, time.perf_counter() - start)
+            best = min(best, time.process_time() - start)
         return best
 
     assert seconds(40_000) < 25 * max(seconds(4_000), 0.002)
