@@ -6,16 +6,11 @@ lets in less or more than it declares, or that shows or takes anything of anothe
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
-from typing import Any
-
 import pytest
-from django.db import transaction
 
 from tests.api import routes as table
 from tests.api.routes import LIBRARY, Route
-from tests.api.world import World, build, clients
+from tests.api.world import World, leaks, snapshot, text_of, undone
 
 pytestmark = pytest.mark.django_db  # each test's own transaction ends inside the one of `built`
 
@@ -26,53 +21,12 @@ DECLARED = [route for route in ROUTES if route.name not in LIBRARY]
 GUARDED = [route for route in DECLARED if route.role != "public"]
 
 
-@pytest.fixture(scope="module")
-def built(django_db_setup, django_db_blocker) -> Iterator[tuple[World, dict[str, Any]]]:
-    """One world for the whole matrix, in a transaction that is never committed: making it takes longest."""
-    with django_db_blocker.unblock(), undone():
-        world = build()
-        yield world, clients(world)
-
-
-@pytest.fixture
-def world(built) -> World:
-    return built[0]
-
-
-@pytest.fixture
-def callers(built) -> dict[str, Any]:
-    return built[1]
-
-
-@contextlib.contextmanager
-def undone():
-    """Take back what happens meanwhile, so that the next caller meets the same world."""
-    with transaction.atomic():
-        yield
-        transaction.set_rollback(True)
-
-
 def call(client, route: Route, world: World, side, person, body=None, query=""):
     path = table.address(route, side, person)
     data = table.body(route, side) if body is None else body
     if route.method == "GET":
         return client.get(path + query)
     return getattr(client, route.method.lower())(path + query, data)
-
-
-def text_of(answer) -> str:
-    if getattr(answer, "streaming", False):
-        return ""  # the streams are examined where they are made; here the status tells
-    return answer.content.decode()
-
-
-def leaks(answer, marks, sent="") -> list[str]:
-    """Return the marks that an answer shows, other than those that the caller has sent and is answered with."""
-    if "json" in answer["Content-Type"]:
-        body = answer.json()
-        body.pop("instance", None)
-        return [mark for mark in marks if mark in str(body) and mark not in sent]
-    return [mark for mark in marks if mark in text_of(answer) and mark not in sent]
 
 
 def test_there_are_routes_to_walk():
@@ -252,15 +206,3 @@ def _serializers_of(route: Route):
     if isinstance(found, type) and issubclass(found, BaseSerializer):
         return [found]
     return [type(found)] if isinstance(found, BaseSerializer) else []
-
-
-def snapshot() -> dict[str, int]:
-    """Count the rows of every table: a refused request leaves them as they are."""
-    from django.apps import apps
-
-    ignored = {"tenancy.apitoken", "sessions.session"}
-    return {
-        model._meta.label_lower: model._default_manager.count()
-        for model in apps.get_models()
-        if model._meta.label_lower not in ignored and model._meta.managed
-    }

@@ -5,7 +5,9 @@ Objects are made straight in the database, so that the matrix depends on no serv
 
 from __future__ import annotations
 
+import contextlib
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -177,3 +179,40 @@ def clients(world: World) -> dict[str, Any]:
     services.revoke_token(admin.principal, revoked)
     found["revoked"] = client_with(text)
     return found
+
+
+@contextlib.contextmanager
+def undone() -> Iterator[None]:
+    """Take back what happens meanwhile, so that the next caller meets the same world."""
+    from django.db import transaction
+
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
+
+
+def text_of(answer: Any) -> str:
+    if getattr(answer, "streaming", False):
+        return ""  # the streams are examined where they are made; here the status tells
+    return answer.content.decode()
+
+
+def leaks(answer: Any, marks: list[str], sent: str = "") -> list[str]:
+    """Return the marks that an answer shows, other than those that the caller has sent and is answered with."""
+    if "json" in answer["Content-Type"]:
+        body = answer.json()
+        body.pop("instance", None)
+        return [mark for mark in marks if mark in str(body) and mark not in sent]
+    return [mark for mark in marks if mark in text_of(answer) and mark not in sent]
+
+
+def snapshot() -> dict[str, int]:
+    """Count the rows of every table: a refused request leaves them as they are."""
+    from django.apps import apps
+
+    ignored = {"tenancy.apitoken", "sessions.session"}
+    return {
+        model._meta.label_lower: model._default_manager.count()
+        for model in apps.get_models()
+        if model._meta.label_lower not in ignored and model._meta.managed
+    }
