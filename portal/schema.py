@@ -9,7 +9,7 @@ from drf_spectacular.plumbing import build_basic_type, build_object_type
 from drf_spectacular.types import OpenApiTypes
 
 
-class ReferenceFieldSchema(OpenApiSerializerFieldExtension):
+class ReferenceFieldSchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
     """Describe a reference to another object: given as its id or its name, shown as both."""
 
     target_class = "apps.tenancy.api.fields.ReferenceField"
