@@ -202,8 +202,13 @@ def _principal_for(request: Any) -> Principal:
 
 
 def organizations_of(user: User) -> list[Organization]:
-    """Return the organizations that a user is a member of, by name."""
-    return list(Organization.objects.filter(memberships__user=user).distinct().order_by("name", "id"))
+    """Return the organizations that a user is a member of, the one joined first in front.
+
+    That one is where a session acts until the user chooses: being added to another organization by its administrator
+    must not carry anybody over there unawares.
+    """
+    rows = Membership.objects.filter(user=user).select_related("organization").order_by("created_at", "id")
+    return list({row.organization_id: row.organization for row in rows}.values())
 
 
 def _chosen_organization(request: Any, user: User) -> Organization:

@@ -232,6 +232,13 @@ def test_somebody_without_an_organization_is_told_so(alice):
     problem(alice.browser.get(PROJECTS), 403, "no_organization")
 
 
+def test_being_added_elsewhere_carries_nobody_over_unawares(alice):
+    trap = services.create_organization("aaa", "AAA comes first")
+    services.add_member(System(trap), alice.user, "viewer")
+    assert alice.browser.get("/api/v1/me/").json()["organization"]["slug"] == "acme"
+    assert alice.api.get("/api/v1/me/").json()["organization"]["slug"] == "acme"
+
+
 def test_the_session_acts_in_the_organization_that_was_chosen(alice, globex):
     from django.test import RequestFactory
 
