@@ -16,7 +16,7 @@ from apps.operations.models import Operation, Step
 from apps.tenancy.access import Principal
 from apps.tenancy.models import Role
 
-MOST_LANES = 120
+MOST_LANES = 60
 ENOUGH_TO_GUESS = 0.08  # below this share of the work a guess of the rest would only jump about
 
 GROUP_ICONS = {"machine": "server", "volume": "disc", "network": "network", "folder": "folder"}

@@ -28,7 +28,7 @@ from apps.tenancy.pages import (
 )
 
 SECTION = {"section": "activity"}
-STEPS_SHOWN = 300
+STEPS_SHOWN = 200
 LOG_LINES = 400
 
 

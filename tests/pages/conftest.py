@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,15 @@ def scene(db: None, settings: Any) -> Scene:
 
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     return make_scene(PASSWORD)
+
+
+@pytest.fixture(autouse=True)
+def _english() -> Iterator[None]:
+    """Take back the language that the last request of a test has left active in this thread."""
+    from django.utils import translation
+
+    yield
+    translation.deactivate()
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from django import template
@@ -41,6 +42,11 @@ def theme(context: template.Context) -> str:
 @register.simple_tag
 def icon(name: str, extra: str = "", label: str = "") -> SafeString:
     """Draw an icon of the sprite; without a label it is decoration."""
+    return _drawn(name, extra, label)
+
+
+@lru_cache(maxsize=2_048)  # a long list draws the same few icons again and again
+def _drawn(name: str, extra: str, label: str) -> SafeString:
     source = static("icons.svg")
     if label:
         return format_html(
@@ -50,78 +56,77 @@ def icon(name: str, extra: str = "", label: str = "") -> SafeString:
 
 
 # (tone, icon, label) by kind of thing and state. The icon is the shape that speaks beside the colour.
-_P = pgettext_lazy
 STATES: Mapping[str, Mapping[str, tuple[str, str, Any]]] = {
     "operation": {
-        "planning": ("busy", "progress", _P("operation", "Planning")),
-        "awaiting_approval": ("warning", "hand-stop", _P("operation", "Awaiting approval")),
-        "queued": ("quiet", "clock", _P("operation", "Queued")),
-        "running": ("busy", "loader-2 spin", _P("operation", "Running")),
-        "cancelling": ("warning", "player-stop", _P("operation", "Stopping")),
-        "reverting": ("warning", "arrow-back-up", _P("operation", "Undoing")),
-        "succeeded": ("good", "circle-check", _P("operation", "Succeeded")),
-        "failed": ("danger", "alert-octagon", _P("operation", "Failed")),
-        "cancelled": ("quiet", "circle-minus", _P("operation", "Stopped")),
-        "reverted": ("quiet", "arrow-back-up", _P("operation", "Undone")),
-        "revert_failed": ("danger", "alert-octagon", _P("operation", "Undoing failed")),
+        "planning": ("busy", "progress", pgettext_lazy("operation", "Planning")),
+        "awaiting_approval": ("warning", "hand-stop", pgettext_lazy("operation", "Awaiting approval")),
+        "queued": ("quiet", "clock", pgettext_lazy("operation", "Queued")),
+        "running": ("busy", "loader-2 spin", pgettext_lazy("operation", "Running")),
+        "cancelling": ("warning", "player-stop", pgettext_lazy("operation", "Stopping")),
+        "reverting": ("warning", "arrow-back-up", pgettext_lazy("operation", "Undoing")),
+        "succeeded": ("good", "circle-check", pgettext_lazy("operation", "Succeeded")),
+        "failed": ("danger", "alert-octagon", pgettext_lazy("operation", "Failed")),
+        "cancelled": ("quiet", "circle-minus", pgettext_lazy("operation", "Stopped")),
+        "reverted": ("quiet", "arrow-back-up", pgettext_lazy("operation", "Undone")),
+        "revert_failed": ("danger", "alert-octagon", pgettext_lazy("operation", "Undoing failed")),
     },
     "step": {
-        "pending": ("quiet", "circle-dashed", _P("step", "Pending")),
-        "ready": ("quiet", "circle-dot", _P("step", "Ready")),
-        "running": ("busy", "loader-2 spin", _P("step", "Running")),
-        "waiting": ("busy", "loader-2 spin", _P("step", "In progress")),
-        "reverting": ("warning", "arrow-back-up", _P("step", "Undoing")),
-        "succeeded": ("good", "circle-check", _P("step", "Done")),
-        "failed": ("danger", "alert-octagon", _P("step", "Failed")),
-        "skipped": ("quiet", "circle-minus", _P("step", "Skipped")),
-        "blocked": ("quiet", "lock", _P("step", "Blocked")),
-        "reverted": ("quiet", "arrow-back-up", _P("step", "Undone")),
-        "revert_failed": ("danger", "alert-octagon", _P("step", "Undoing failed")),
-        "parked": ("warning", "player-pause", _P("step", "Parked")),
+        "pending": ("quiet", "circle-dashed", pgettext_lazy("step", "Pending")),
+        "ready": ("quiet", "circle-dot", pgettext_lazy("step", "Ready")),
+        "running": ("busy", "loader-2 spin", pgettext_lazy("step", "Running")),
+        "waiting": ("busy", "loader-2 spin", pgettext_lazy("step", "In progress")),
+        "reverting": ("warning", "arrow-back-up", pgettext_lazy("step", "Undoing")),
+        "succeeded": ("good", "circle-check", pgettext_lazy("step", "Done")),
+        "failed": ("danger", "alert-octagon", pgettext_lazy("step", "Failed")),
+        "skipped": ("quiet", "circle-minus", pgettext_lazy("step", "Skipped")),
+        "blocked": ("quiet", "lock", pgettext_lazy("step", "Blocked")),
+        "reverted": ("quiet", "arrow-back-up", pgettext_lazy("step", "Undone")),
+        "revert_failed": ("danger", "alert-octagon", pgettext_lazy("step", "Undoing failed")),
+        "parked": ("warning", "player-pause", pgettext_lazy("step", "Parked")),
     },
     "deployment": {
-        "new": ("quiet", "circle-dashed", _P("deployment", "New")),
-        "deploying": ("busy", "loader-2 spin", _P("deployment", "Deploying")),
-        "running": ("good", "circle-check", _P("deployment", "Running")),
-        "updating": ("busy", "loader-2 spin", _P("deployment", "Updating")),
-        "failed": ("danger", "alert-octagon", _P("deployment", "Failed")),
-        "destroying": ("warning", "trash", _P("deployment", "Destroying")),
-        "destroyed": ("quiet", "archive", _P("deployment", "Destroyed")),
+        "new": ("quiet", "circle-dashed", pgettext_lazy("deployment", "New")),
+        "deploying": ("busy", "loader-2 spin", pgettext_lazy("deployment", "Deploying")),
+        "running": ("good", "circle-check", pgettext_lazy("deployment", "Running")),
+        "updating": ("busy", "loader-2 spin", pgettext_lazy("deployment", "Updating")),
+        "failed": ("danger", "alert-octagon", pgettext_lazy("deployment", "Failed")),
+        "destroying": ("warning", "trash", pgettext_lazy("deployment", "Destroying")),
+        "destroyed": ("quiet", "archive", pgettext_lazy("deployment", "Destroyed")),
     },
     "resource": {
-        "creating": ("busy", "loader-2 spin", _P("resource", "Creating")),
-        "present": ("good", "check", _P("resource", "Present")),
-        "running": ("good", "power", _P("resource", "On")),
-        "stopped": ("quiet", "power", _P("resource", "Off")),
-        "missing": ("danger", "alert-triangle", _P("resource", "Missing")),
+        "creating": ("busy", "loader-2 spin", pgettext_lazy("resource", "Creating")),
+        "present": ("good", "check", pgettext_lazy("resource", "Present")),
+        "running": ("good", "power", pgettext_lazy("resource", "On")),
+        "stopped": ("quiet", "power", pgettext_lazy("resource", "Off")),
+        "missing": ("danger", "alert-triangle", pgettext_lazy("resource", "Missing")),
     },
     "cloud": {
-        "up": ("good", "circle-check", _P("cloud", "Reachable")),
-        "down": ("danger", "cloud-off", _P("cloud", "Unreachable")),
-        "unknown": ("quiet", "circle-dashed", _P("cloud", "Not probed yet")),
-        "disabled": ("quiet", "player-pause", _P("cloud", "Disabled")),
+        "up": ("good", "circle-check", pgettext_lazy("cloud", "Reachable")),
+        "down": ("danger", "cloud-off", pgettext_lazy("cloud", "Unreachable")),
+        "unknown": ("quiet", "circle-dashed", pgettext_lazy("cloud", "Not probed yet")),
+        "disabled": ("quiet", "player-pause", pgettext_lazy("cloud", "Disabled")),
     },
     "token": {
-        "valid": ("good", "circle-check", _P("token", "Valid")),
-        "expired": ("warning", "clock", _P("token", "Expired")),
-        "revoked": ("quiet", "circle-x", _P("token", "Revoked")),
+        "valid": ("good", "circle-check", pgettext_lazy("token", "Valid")),
+        "expired": ("warning", "clock", pgettext_lazy("token", "Expired")),
+        "revoked": ("quiet", "circle-x", pgettext_lazy("token", "Revoked")),
     },
     "change": {
-        "create": ("good", "plus", _P("change", "Create")),
-        "update": ("warning", "pencil", _P("change", "Update")),
-        "replace": ("busy", "refresh", _P("change", "Replace")),
-        "delete": ("danger", "minus", _P("change", "Delete")),
-        "keep": ("quiet", "equal", _P("change", "Keep")),
+        "create": ("good", "plus", pgettext_lazy("change", "Create")),
+        "update": ("warning", "pencil", pgettext_lazy("change", "Update")),
+        "replace": ("busy", "refresh", pgettext_lazy("change", "Replace")),
+        "delete": ("danger", "minus", pgettext_lazy("change", "Delete")),
+        "keep": ("quiet", "equal", pgettext_lazy("change", "Keep")),
     },
     "verdict": {
-        "honoured": ("good", "check", _P("verdict", "Honoured")),
-        "approximated": ("warning", "alert-triangle", _P("verdict", "Approximated")),
-        "dropped": ("danger", "x", _P("verdict", "Dropped")),
+        "honoured": ("good", "check", pgettext_lazy("verdict", "Honoured")),
+        "approximated": ("warning", "alert-triangle", pgettext_lazy("verdict", "Approximated")),
+        "dropped": ("danger", "x", pgettext_lazy("verdict", "Dropped")),
     },
     "severity": {
-        "error": ("danger", "circle-x", _P("severity", "Error")),
-        "warning": ("warning", "alert-triangle", _P("severity", "Warning")),
-        "info": ("quiet", "info-circle", _P("severity", "Note")),
+        "error": ("danger", "circle-x", pgettext_lazy("severity", "Error")),
+        "warning": ("warning", "alert-triangle", pgettext_lazy("severity", "Warning")),
+        "info": ("quiet", "info-circle", pgettext_lazy("severity", "Note")),
     },
 }
 _UNKNOWN = ("quiet", "circle-dot")
