@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 
 from engine.compose.envfiles import merged_environment
 from engine.compose.gojson import go_json
-from engine.compose.interpolation import Interpolator
+from engine.compose.interpolation import Interpolator, TextBudget
 from engine.compose.loader import load_project
 from engine.compose.model import DEFAULT_LIMITS, ComposeError, Limits, Position, Project
 from engine.compose.report import Refusal
@@ -51,7 +51,7 @@ def load(
 def parse_env_file(text: str) -> dict[str, str]:
     """Return the variables of an env file, by the reference's rules for `.env`; raises `ComposeError`."""
     try:
-        return merged_environment({}, text, Interpolator({}, DEFAULT_LIMITS))
+        return merged_environment({}, text, Interpolator({}, TextBudget(DEFAULT_LIMITS)))
     except Refusal as refusal:
         raise ComposeError([Finding(refusal.code, "error", refusal.message)]) from None
 

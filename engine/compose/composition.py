@@ -20,7 +20,7 @@ from engine.compose.paths import PathResolver, is_remote, join
 from engine.compose.positions import SourceLocator
 from engine.compose.report import Path, Refusal, Report
 from engine.compose.scalars import Timestamp
-from engine.compose.source import Document, copy_tree, decode_text, read_documents
+from engine.compose.source import Document, Spent, copy_tree, decode_text, read_documents
 from engine.compose.supplied import SuppliedFiles
 from engine.compose.validation import schema_refusals
 
@@ -58,7 +58,7 @@ class Composer:
         self.canonical = Canonical(limits)
         self.damaged: dict[Path, set[str | int]] = {}
         self._bases: dict[tuple[str, str], _Base] = {}
-        self._repeated = 0
+        self._spent = Spent()
         self._sources = 0
         self._has_timestamps = False
 
@@ -78,7 +78,7 @@ class Composer:
         self.report.raise_if_failed()
         assert text is not None
         locator = SourceLocator(text, name)
-        documents = read_documents(text, self.limits, self.report, locator)
+        documents = read_documents(text, self.limits, self.report, locator, self._spent)
         self.report.raise_if_failed()
         return documents, locator, "$" in text
 
@@ -240,8 +240,8 @@ class Composer:
         return merged
 
     def _repeat(self, service: dict[str, Any]) -> dict[str, Any]:
-        self._repeated += _count(service)
-        if self._repeated > self.limits.max_alias_nodes:
+        self._spent.repeated_nodes += _count(service)
+        if self._spent.repeated_nodes > self.limits.max_alias_nodes:
             raise Refusal(
                 "compose.limit.expansion",
                 f"What services extend grows to more than {self.limits.max_alias_nodes:,} values - it is refused"
@@ -312,7 +312,7 @@ class Composer:
                 " it would never end - remove one `include`.",
             )
         environment = self._included_environment(env_files, inside, context)
-        interpolator = Interpolator(environment, self.limits)
+        interpolator = Interpolator(environment, context.interpolator.budget)
         included = Context(inside, main, interpolator, (*context.included, context.label))
         model: dict[str, Any] = {}
         for path in paths:

@@ -28,6 +28,7 @@ def parse_env_file(text: str, variables: dict[str, str], lookup: Lookup, interpo
     A value may use variables that `lookup` knows and those that stand before it. Raises `Refusal` with the line that
     cannot be read.
     """
+    interpolator.budget.charge(len(text))
     _Parser(text.removeprefix("\ufeff"), variables, lookup, interpolator).parse()
 
 

@@ -19,14 +19,34 @@ _OPERATOR = re.compile(":?[-+?]")
 _MAX_NESTING = 40
 
 
+class TextBudget:
+    """Bound the text that all variables and environment files of one project come to."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.left = self._limit = limits.max_interpolated_bytes
+
+    def charge(self, characters: int) -> None:
+        """Take characters from the budget; raises `Refusal` when it is used up."""
+        self.left -= characters
+        if self.left < 0:
+            raise self.exhausted()
+
+    def exhausted(self) -> Refusal:
+        """Say that the budget is used up."""
+        return Refusal(
+            "compose.limit.interpolation",
+            f"Variables and environment files come to more than {self._limit:,} characters - it is refused because it"
+            " could exhaust the server - use fewer or shorter ones.",
+        )
+
+
 class Interpolator:
     """Substitute variables from one environment; remembers which ones were missing."""
 
-    def __init__(self, environment: Mapping[str, str], limits: Limits) -> None:
+    def __init__(self, environment: Mapping[str, str], budget: TextBudget) -> None:
         self.environment = environment
         self.missing: dict[str, None] = {}
-        self._budget = limits.max_interpolated_bytes
-        self._limit = limits.max_interpolated_bytes
+        self.budget = budget
 
     def substitute(self, template: str, lookup: Callable[[str], str | None] | None = None) -> str:
         """Give the text with its variables replaced.
@@ -36,13 +56,7 @@ class Interpolator:
         if "$" not in template:
             return template
         result = self._substitute(template, lookup or self.environment.get, 0)
-        self._budget -= len(result)
-        if self._budget < 0:
-            raise Refusal(
-                "compose.limit.interpolation",
-                f"Replacing variables gives more than {self._limit:,} characters - it is refused because it could"
-                " exhaust the server - use fewer or shorter variables.",
-            )
+        self.budget.charge(len(result))
         return result
 
     def _substitute(self, template: str, lookup: Callable[[str], str | None], nesting: int) -> str:
@@ -78,12 +92,8 @@ class Interpolator:
                     last_brace = template.rfind("}", dollar, line_end)
                 value, position = self._braced(template, dollar, last_brace, lookup, nesting)
             size += len(value)
-            if size > self._budget:
-                raise Refusal(
-                    "compose.limit.interpolation",
-                    f"Replacing variables gives more than {self._limit:,} characters - it is refused because it could"
-                    " exhaust the server - use fewer or shorter variables.",
-                )
+            if size > self.budget.left:
+                raise self.budget.exhausted()
             parts.append(value)
 
     def _value(self, name: str, lookup: Callable[[str], str | None]) -> str:

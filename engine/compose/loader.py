@@ -14,7 +14,7 @@ from engine.compose.composition import Composer, Context
 from engine.compose.consistency import Model, check_consistency
 from engine.compose.decoding import Struct
 from engine.compose.envfiles import merged_environment, parse_env_file, parse_raw_env_file
-from engine.compose.interpolation import Interpolator, warn_of_missing
+from engine.compose.interpolation import Interpolator, TextBudget, warn_of_missing
 from engine.compose.model import ComposeError, Limits, Project
 from engine.compose.normalisation import normalise, resolve_contents
 from engine.compose.positions import SourceLocator
@@ -25,6 +25,7 @@ from engine.compose.source import Document
 from engine.compose.supplied import SuppliedFiles
 from engine.compose.validation import suggestion
 
+_MAX_SUGGESTIONS = 50
 _NAME_CHARACTERS = re.compile("[a-z0-9_-]")
 _RESOURCES: tuple[tuple[str, Struct], ...] = (
     ("networks", NETWORK),
@@ -80,13 +81,14 @@ class _Loading:
         limits: Limits,
         report: Report,
     ) -> None:
-        self._limits = limits
         self._report = report
+        self._suggestions = _MAX_SUGGESTIONS
+        self._budget = TextBudget(limits)
         self._files = SuppliedFiles(files, limits)
         self._composer = Composer(self._files, limits, report)
         base = dict(environment or {})
         if ".env" in self._files:
-            interpolator = Interpolator(base, limits)
+            interpolator = Interpolator(base, self._budget)
             base = merged_environment(base, self._files.read_text(".env", "The file"), interpolator)
         self._environment = base
 
@@ -95,7 +97,7 @@ class _Loading:
         documents, locator, has_variables = self._composer.read(text)
         project_name = self._project_name(documents, name, locator)
         self._environment["COMPOSE_PROJECT_NAME"] = project_name
-        interpolator = Interpolator(self._environment, self._limits)
+        interpolator = Interpolator(self._environment, self._budget)
         context = Context(".", "", interpolator, is_main=True)
         model, _ = self._composer.compose(documents, locator, context, has_variables=has_variables)
         if not model and not report.failed:
@@ -156,7 +158,7 @@ class _Loading:
         if not named:
             return normalise_name(fallback or "")
         try:
-            named = Interpolator(self._environment, self._limits).substitute(named)
+            named = Interpolator(self._environment, self._budget).substitute(named)
         except Refusal as refusal:
             self._report.refused(refusal.below("name"), locator)
         return normalise_name(named)
@@ -239,7 +241,10 @@ class _Loading:
             damage = damaged.get(path[:2])
             if damage and (len(path) == 2 or path[2] in damage):
                 return  # a consequence of what is reported already
-            hint = suggestion(*candidates) if candidates else ""
+            hint = ""
+            if candidates and self._suggestions:
+                self._suggestions -= 1
+                hint = suggestion(*candidates)
             self._report.error(code, message, path, locator=locator, at_key=at_key, hint=hint)
 
         check_consistency(
@@ -297,6 +302,7 @@ class _Loading:
             return own.get(key) if value is None else value
 
         if format_ == "raw":
+            interpolator.budget.charge(len(text))
             parse_raw_env_file(text, collected, lookup)
         elif format_ in ("", ".env"):
             parse_env_file(text, collected, lookup, interpolator)

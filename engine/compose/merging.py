@@ -13,6 +13,7 @@ from engine.compose.report import Path, Refusal, dotted
 from engine.compose.shortforms import volume_target
 
 Merger = Callable[[Any, Any, Path], Any]
+_MAX_POOL_PAIRS = 10_000
 
 
 def merge_models(base: dict[str, Any], override: dict[str, Any]) -> dict[str, Any]:
@@ -106,7 +107,10 @@ def _sequences(base: Any, override: Any, path: Path) -> Any:
 
 def _hosts(base: Any, override: Any, path: Path) -> Any:
     known = _to_sequence(base)
-    return known + [item for item in _to_sequence(override) if item not in known]
+    texts = {item for item in known if item.__class__ is str}
+    return known + [
+        item for item in _to_sequence(override) if (item not in texts if item.__class__ is str else item not in known)
+    ]
 
 
 def _replace(base: Any, override: Any, path: Path) -> Any:
@@ -142,6 +146,12 @@ def _pools(base: Any, override: Any, path: Path) -> Any:
     """Merge address pools that have the same subnet; keep the others."""
     if base.__class__ is not list or override.__class__ is not list:
         raise _conflict(path)
+    if len(base) * len(override) > _MAX_POOL_PAIRS:
+        raise Refusal(
+            "compose.limit.expansion",
+            "The address pools of this network are too many to be merged - each is compared with each - write fewer.",
+            path,
+        )
     pools: list[dict[str, Any]] = []
     for original in base:
         right = _to_mapping(original, None, path)

@@ -21,8 +21,9 @@ class Position:
 class Limits:
     """Bound what an untrusted file may cost; each bound is checked before the thing it bounds is built.
 
-    `max_bytes` counts each source separately, `max_total_bytes` all of the supplied ones together.
-    `max_nodes` counts YAML events, `max_alias_nodes` those that aliases and merge keys add by repetition.
+    `max_bytes` counts each source separately, all others count everything together. `max_nodes` counts YAML events,
+    `max_alias_nodes` values that aliases, merge keys and `extends` repeat, `max_interpolated_bytes` texts with
+    variables replaced and environment files, as often as they are read.
     """
 
     max_bytes: int = 1024 * 1024

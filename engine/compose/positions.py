@@ -23,7 +23,7 @@ from engine.compose.report import Locator, Path
 class _Node:
     """Know where a value starts and, in a mapping, where its key stands."""
 
-    __slots__ = ("block", "children", "column", "line", "merged", "text")
+    __slots__ = ("block", "children", "column", "elements", "line", "merged", "text")
 
     def __init__(self, line: int, column: int, block: bool, text: str | None = None) -> None:
         self.line = line
@@ -32,6 +32,7 @@ class _Node:
         self.text = text  # of a scalar
         self.children: dict[str | int, tuple[Position | None, _Node]] = {}
         self.merged: list[_Node] = []
+        self.elements: dict[str, tuple[Position | None, _Node]] | None = None
 
     def find(self, key: str | int) -> tuple[Position | None, _Node] | None:
         found = self.children.get(key)
@@ -46,11 +47,14 @@ class _Node:
 
     def _find_element(self, key: str) -> tuple[Position | None, _Node] | None:
         """Find what a long form calls by name in the list that the short form is: `db`, `KEY=value`, `name:rest`."""
-        for part, (position, node) in self.children.items():
-            text = node.text
-            if part.__class__ is int and text and (text == key or text.startswith((f"{key}=", f"{key}:"))):
-                return position, node
-        return None
+        if self.elements is None:
+            self.elements = {}
+            for part, found in self.children.items():
+                text = found[1].text
+                if part.__class__ is int and text:
+                    for name in (text, text.partition("=")[0], text.partition(":")[0]):
+                        self.elements.setdefault(name, found)
+        return self.elements.get(key)
 
 
 class SourceLocator(Locator):

@@ -54,6 +54,9 @@ class _Note:
     at_key: bool
 
 
+_MAX_FINDINGS = 500  # nobody reads more, and each costs a look into the source
+
+
 class Report:
     """Gather findings while a file is loaded; positions are looked up only when somebody will read them."""
 
@@ -75,12 +78,12 @@ class Report:
         at_key: bool = False,
     ) -> None:
         """Note a finding once; a second one with the same code, text and path is dropped."""
-        identity = (code, message, path)
-        if identity in self._seen:
-            return
-        self._seen.add(identity)
         if severity == "error":
             self.failed = True
+        identity = (code, message, path)
+        if identity in self._seen or len(self._notes) >= _MAX_FINDINGS:
+            return
+        self._seen.add(identity)
         line, column = (position.line, position.column) if position else (None, None)
         if position and locator and locator.name:
             message = f"In {locator.name}: {message}"

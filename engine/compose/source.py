@@ -35,6 +35,7 @@ from engine.compose.yaml_errors import explain_yaml_error
 
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _INNER_MARK = re.compile("[\n\r\x85\u2028\u2029]\ufeff")
+_MAX_DOCUMENTS = 16  # each is merged over, and checked together with, all before it
 _MERGE = object()
 _NO_KEY = object()
 _DROPPED = object()
@@ -143,9 +144,20 @@ def _position_at(text: str, offset: int) -> Position:
     return Position(line, offset - (text.rfind("\n", 0, offset) + 1) + 1)
 
 
-def read_documents(text: str, limits: Limits, report: Report, locator: SourceLocator) -> list[Document]:
+@dataclass
+class Spent:
+    """Count what all sources of one project have cost together."""
+
+    nodes: int = 0
+    repeated_nodes: int = 0
+    aliases: int = 0
+
+
+def read_documents(
+    text: str, limits: Limits, report: Report, locator: SourceLocator, spent: Spent | None = None
+) -> list[Document]:
     """Read all documents of a text; problems go to the report and end the reading."""
-    reader = _Reader(text, limits, report, locator)
+    reader = _Reader(text, limits, report, locator, spent or Spent())
     documents: list[Document] = []
     try:
         documents.extend(reader.documents())
@@ -160,16 +172,16 @@ def read_documents(text: str, limits: Limits, report: Report, locator: SourceLoc
 
 
 class _Reader:
-    def __init__(self, text: str, limits: Limits, report: Report, locator: SourceLocator) -> None:
+    def __init__(self, text: str, limits: Limits, report: Report, locator: SourceLocator, spent: Spent) -> None:
         self._parser: Any = CParser(text)
         self._limits = limits
         self._report = report
         self._locator = locator
-        self._expanded = 0
-        self._nodes = 0
+        self._spent = spent
 
     def documents(self) -> Iterator[Document]:
         get_event = self._parser.get_event
+        documents = 0
         while True:
             event = get_event()
             kind = type(event)
@@ -178,6 +190,9 @@ class _Reader:
             if kind is StreamStartEvent or kind is DocumentEndEvent:
                 continue
             assert kind is DocumentStartEvent
+            documents += 1
+            if documents > _MAX_DOCUMENTS:
+                raise _too_many("compose.limit.documents", f"more than {_MAX_DOCUMENTS} YAML documents", event)
             yield self._document()
 
     def _document(self) -> Document:
@@ -186,8 +201,8 @@ class _Reader:
         max_nodes, max_depth = limits.max_nodes, limits.max_depth
         get_event = self._parser.get_event
         anchors: dict[str, _Anchor] = {}
-        aliases = 0
-        nodes = self._nodes
+        spent = self._spent
+        nodes = spent.nodes
         stack: list[_Frame] = []
         frame: _Frame | None = None
         seen: dict[str, Any] = {}  # plain scalars resolved before
@@ -201,6 +216,8 @@ class _Reader:
             value: Any
             if kind is ScalarEvent:
                 text, tag = event.value, event.tag
+                if event.style == '"' and "\0" in text:  # no other style can spell it
+                    raise _nul(event)
                 if tag is not None and tag != "!":
                     value = self._tagged_scalar(event, document, stack)
                 elif event.style:  # quoted or block
@@ -227,7 +244,7 @@ class _Reader:
                     new.mode = new.tag = event.tag[1:]
                 if event.anchor is not None:
                     new.anchor = event.anchor
-                    new.nodes_before = nodes + self._expanded
+                    new.nodes_before = nodes + spent.repeated_nodes
                     new.resets_before = len(document.resets)
                     anchors[event.anchor] = _Anchor(new.items, 0, 0, [], closed=False)
                 stack.append(new)
@@ -248,12 +265,12 @@ class _Reader:
                 if frame is not None and height >= frame.height:
                     frame.height = height + 1
             elif kind is AliasEvent:
-                aliases += 1
-                if aliases > limits.max_aliases:
+                spent.aliases += 1
+                if spent.aliases > limits.max_aliases:
                     raise _too_many("compose.limit.aliases", f"more than {limits.max_aliases:,} aliases", event)
                 value = self._alias(event, anchors, document, stack)
             else:  # the end of the document
-                self._nodes = nodes
+                spent.nodes = nodes
                 return document
             # Put the value where it belongs.
             if frame is None:
@@ -356,8 +373,8 @@ class _Reader:
                 _path(stack),
             )
         limits = self._limits
-        self._expanded += anchor.nodes
-        if self._expanded > limits.max_alias_nodes:
+        self._spent.repeated_nodes += anchor.nodes
+        if self._spent.repeated_nodes > limits.max_alias_nodes:
             raise _too_many(
                 "compose.limit.expansion", f"aliases that grow to more than {limits.max_alias_nodes:,} values", event
             )
@@ -379,7 +396,7 @@ class _Reader:
         overrides = [path[len(here) :] for path in document.resets[frame.resets_before :]]
         if frame.tag == "override":
             overrides.append(())
-        size = nodes + self._expanded - frame.nodes_before + 1
+        size = nodes + self._spent.repeated_nodes - frame.nodes_before + 1
         anchors[frame.anchor] = _Anchor(frame.items, size, frame.height, overrides)
 
     def _merge(self, frame: _Frame, value: Any, event: Any, stack: list[_Frame]) -> None:
@@ -427,6 +444,14 @@ def _path(stack: list[_Frame]) -> Path:
 
 def _mark(event: Any) -> Position:
     return Position(event.start_mark.line + 1, event.start_mark.column + 1)
+
+
+def _nul(event: Any) -> Refusal:
+    return Refusal(
+        "compose.text.nul",
+        "A text holds the character NUL - no container, file or database takes it - remove the \\0 or \\x00.",
+        position=_mark(event),
+    )
 
 
 def _too_many(code: str, what: str, event: Any) -> Refusal:

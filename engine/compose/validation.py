@@ -15,6 +15,7 @@ import jsonschema_rs
 from engine.compose.report import Path, Refusal, dotted
 
 _MAX_ERRORS = 100
+_MAX_CANDIDATES = 1000
 _NAMED_SECTIONS = {
     "services": "service",
     "networks": "network",
@@ -235,5 +236,5 @@ def _repeated(values: Any) -> int | None:
 
 def suggestion(name: str, known: Any) -> str:
     """Give the question whether a similar known name was meant, or nothing."""
-    close = difflib.get_close_matches(name, list(known), 1)
+    close = difflib.get_close_matches(name, list(islice(known, _MAX_CANDIDATES)), 1)
     return f"Did you mean `{close[0]}`?" if close else ""

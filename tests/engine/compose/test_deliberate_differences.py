@@ -75,6 +75,13 @@ DIFFERENCES = [
         reference='"web"',
     ),
     Difference(
+        name="many documents",
+        why="Each document is merged over all before it and checked with them: the cost is their square.",
+        text=WEB + "---\nx-a: 1\n" * 20,
+        ours="compose.limit.documents",
+        reference='"x-a": 1',
+    ),
+    Difference(
         name="many aliases",
         why="Each alias costs a copy.",
         text="x-a: &a 1\nx-b: [" + "*a, " * 50 + "]\n" + WEB,

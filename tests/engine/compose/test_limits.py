@@ -121,6 +121,26 @@ def test_an_include_bomb_is_refused() -> None:
     assert refusal("include: [0.yaml]", files=files) == "compose.limit.sources"
 
 
+def test_environment_files_are_counted_as_often_as_they_are_read() -> None:
+    services = ", ".join(f"s{n}: {{image: x, env_file: a.env}}" for n in range(100))
+    assert refusal(f"services: {{{services}}}", files={"a.env": "A=b\n" * 20_000}) == "compose.limit.interpolation"
+
+
+def test_included_files_are_counted_together() -> None:
+    files = {f"{n}.yaml": "x-a: [" + "1, " * 60_000 + "]\nservices: {}" for n in range(10)}
+    assert refusal(f"include: {json.dumps(list(files))}", files=files) == "compose.limit.nodes"
+
+
+def test_findings_are_bounded() -> None:
+    services = "".join(f"  s{n}: {{image: x, networks: [m{n}]}}\n" for n in range(2_000))
+    networks = "".join(f"  n{n}:\n" for n in range(2_000))
+    start = time.process_time()
+    with pytest.raises(ComposeError) as refused:
+        load(f"services:\n{services}networks:\n{networks}", name="p")
+    assert len(refused.value.findings) == 500
+    assert time.process_time() - start < 5
+
+
 def test_too_many_supplied_bytes_are_refused() -> None:
     limits = replace(DEFAULT_LIMITS, max_total_bytes=100)
     assert refusal("services: {}", limits=limits, files={"a": "x" * 60, "b": b"y" * 60}) == "compose.limit.files"

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from engine.compose import ComposeError, Position, load, to_json
+from engine.compose import ComposeError, Position, load, parse_env_file, to_json
 
 SHOP = dedent(
     """\
@@ -185,3 +185,10 @@ def test_text_and_bytes_and_other_encodings_give_the_same() -> None:
     assert load(b"\xef\xbb\xbf" + text.encode(), name="p").config == expected
     assert load(text.encode("utf-16"), name="p").config == expected
     assert load(text.replace("\n", "\r\n"), name="p").config == expected
+
+
+def test_an_env_file_can_be_read_by_itself() -> None:
+    assert parse_env_file('A=1\nB="two ${A}"\n') == {"A": "1", "B": "two 1"}
+    with pytest.raises(ComposeError) as refused:
+        parse_env_file("A B=1")
+    assert [finding.code for finding in refused.value.findings] == ["compose.env_file.syntax"]
