@@ -18,3 +18,9 @@ class BlueprintsConfig(AppConfig):
         rotation.register_sealed(
             "blueprints.SuppliedFile", "sealed", "version__blueprint__project__organization", files.purpose_of
         )
+        rotation.register_sealed(
+            "blueprints.BlueprintVersion",
+            "environment_sealed",
+            "blueprint__project__organization",
+            files.environment_purpose,
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import posixpath
 from collections.abc import Mapping
 
@@ -65,6 +66,29 @@ def read(version: BlueprintVersion) -> dict[str, bytes]:
         file.path: encryption.open_sealed(organization, _purpose(version, file.path), bytes(file.sealed))
         for file in version.files.order_by("path")
     }
+
+
+def seal_environment(version: BlueprintVersion, environment: Mapping[str, str]) -> None:
+    """Seal the values for interpolation into a version that is about to be saved."""
+    if environment:
+        organization = version.blueprint.project.organization
+        text = json.dumps(dict(environment))
+        version.environment_sealed = encryption.seal(organization, environment_purpose(version), text.encode())
+
+
+def environment_of(version: BlueprintVersion) -> dict[str, str]:
+    """Return the opened values for interpolation of a version."""
+    if not version.environment_sealed:
+        return {}
+    organization = version.blueprint.project.organization
+    opened = encryption.open_sealed(organization, environment_purpose(version), bytes(version.environment_sealed))
+    values: dict[str, str] = json.loads(opened)
+    return values
+
+
+def environment_purpose(version: BlueprintVersion) -> str:
+    """Return what a version's values are sealed for: exactly this version."""
+    return f"blueprint-environment:{version.id}"
 
 
 def purpose_of(file: SuppliedFile) -> str:

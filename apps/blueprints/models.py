@@ -33,13 +33,17 @@ class Blueprint(models.Model):
 
 
 class BlueprintVersion(models.Model):
-    """A frozen text. ``environment`` holds the values for interpolation that were given with it."""
+    """A frozen text. ``environment_sealed`` holds the values for interpolation that were given with it.
+
+    They may be secrets (``secrets: {token: {environment: TOKEN}}``), so they are sealed and shown to nobody but those
+    who may write the blueprint: ``apps.blueprints.files.environment_of``.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     blueprint = models.ForeignKey(Blueprint, on_delete=models.CASCADE, related_name="versions")
     number = models.PositiveIntegerField()
     text = models.TextField()
-    environment = models.JSONField(default=dict, blank=True)
+    environment_sealed = models.BinaryField(default=b"", blank=True)  # JSON {name: value}; empty: no values
     message = models.CharField(max_length=300, blank=True)
     digest = models.CharField(max_length=64)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")

@@ -95,7 +95,9 @@ def save_version(
     require(principal, Role.ARCHITECT, blueprint.project)
     last = blueprint.versions.order_by("-number").first()
     checked = supplied.check_files(files) if files is not None else (supplied.read(last) if last else {})
-    values = check_environment(environment) if environment is not None else (last.environment if last else {})
+    values = (
+        check_environment(environment) if environment is not None else (supplied.environment_of(last) if last else {})
+    )
     _refuse_invalid(compose, name=blueprint.name, files=checked, environment=values)
     if last is not None and last.digest == version_digest(compose, checked, values):
         return last
@@ -126,7 +128,7 @@ def load_project(version: BlueprintVersion, *, name: str | None = None) -> compo
         version.text,
         name=name or version.blueprint.name,
         files=supplied.read(version),
-        environment=version.environment,
+        environment=supplied.environment_of(version),
     )
 
 
@@ -176,15 +178,16 @@ def _add_version(
     message: str,
 ) -> BlueprintVersion:
     last = blueprint.versions.aggregate(last=Max("number"))["last"] or 0
-    version = BlueprintVersion.objects.create(
+    version = BlueprintVersion(
         blueprint=blueprint,
         number=last + 1,
         text=text,
-        environment=dict(environment),
         message=message,
         digest=version_digest(text, files, environment),
         created_by=principal.user,
     )
+    supplied.seal_environment(version, environment)
+    version.save(force_insert=True)
     supplied.store(version, files)
     return version
 

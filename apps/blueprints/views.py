@@ -11,6 +11,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from apps.blueprints import files as supplied
 from apps.blueprints import services, source
 from apps.blueprints.forms import Drawing, DrawingForm, VersionForm, environment_text, read_drawing
 from apps.blueprints.models import Blueprint, BlueprintVersion
@@ -89,7 +90,7 @@ def edit(request: HttpRequest, principal: Principal, design_id: Any) -> HttpResp
         "previous_files": list(last.files.order_by("path")),
     }
     if request.method == "GET":
-        drawing = Drawing(last.text, environment_text=environment_text(last.environment))
+        drawing = Drawing(last.text, environment_text=environment_text(supplied.environment_of(last)))
         drawing.kept = [file.path for file in context["previous_files"]]
         return _editor(request, VersionForm(), drawing, **context)
     form = VersionForm(request.POST)
@@ -245,7 +246,7 @@ def diff(request: HttpRequest, principal: Principal, design_id: Any) -> HttpResp
         "lines": lines,
         "added": sum(line.kind == "added" for line in lines),
         "removed": sum(line.kind == "removed" for line in lines),
-        "values_differ": older.environment != newer.environment,
+        "values_differ": supplied.environment_of(older) != supplied.environment_of(newer),
         "numbers": list(blueprint.versions.values_list("number", flat=True)),
     }
     return render(request, "blueprints/diff.html", SECTION | context)

@@ -14,8 +14,9 @@ class DeploymentsConfig(AppConfig):
         """Hook what only this app knows into the journal and the cloud handler below it."""
         from apps.clouds import handler
         from apps.clouds.services import register_use
-        from apps.deployments import catalogue, preparing, recording  # noqa: F401
+        from apps.deployments import catalogue, grants, preparing, recording  # noqa: F401
         from apps.operations.registry import Kind, register_kind
+        from apps.tenancy import rotation
 
         for kind in ("deploy", "update", "destroy"):
             register_kind(
@@ -29,3 +30,6 @@ class DeploymentsConfig(AppConfig):
             )
         handler.register_preparer("*", preparing.prepare)
         register_use(recording.deployments_on)
+        rotation.register_sealed(
+            "deployments.FetchGrant", "sealed", "deployment__project__organization", grants.purpose_of
+        )

@@ -38,6 +38,10 @@ def mint(*, deployment_id: str, step_key: str, machine_spec: dict[str, Any], ope
     machine = from_json(machine_spec)
     assert isinstance(machine, Machine)
     drawing = load_project(plan.version, name=plan.deployment_name)
+    # A machine that is updated may boot before its step is recorded, so it is bound at once; a new one cannot boot
+    # before the step that makes it is done, and is bound then.
+    known = Resource.objects.filter(deployment_id=deployment_id, key=machine_spec["key"]).first()
+    uuid = str((known.facts if known else {}).get("bios_uuid", "")).lower()
     contents = {path: base64.b64encode(data).decode() for path, data in secret_files(drawing, machine).items()}
     with transaction.atomic():
         grant, created = FetchGrant.objects.get_or_create(
@@ -45,7 +49,7 @@ def mint(*, deployment_id: str, step_key: str, machine_spec: dict[str, Any], ope
             defaults={
                 "deployment": deployment,
                 "machine_key": machine.key,
-                "machine_uuid": "",
+                "machine_uuid": uuid,
                 "sealed": b"",
                 "expires_at": timezone.now() + LIFETIME,
             },
@@ -56,7 +60,7 @@ def mint(*, deployment_id: str, step_key: str, machine_spec: dict[str, Any], ope
                 pk=grant.pk
             ).delete()
             grant.sealed = encryption.seal(
-                deployment.project.organization, _purpose(grant), json.dumps(contents).encode()
+                deployment.project.organization, purpose_of(grant), json.dumps(contents).encode()
             )
             grant.save(update_fields=["sealed"])
     return token
@@ -99,7 +103,7 @@ def redeem(token: str, machine_uuid: str, address: str | None) -> dict[str, str]
             or not hmac.compare_digest(grant.machine_uuid, machine_uuid.strip().lower())
         ):
             raise fault("fetch.refused")
-        opened = encryption.open_sealed(grant.deployment.project.organization, _purpose(grant), bytes(grant.sealed))
+        opened = encryption.open_sealed(grant.deployment.project.organization, purpose_of(grant), bytes(grant.sealed))
         grant.used_at, grant.used_from, grant.sealed = timezone.now(), address, b""
         grant.save(update_fields=["used_at", "used_from", "sealed"])
     contents: dict[str, str] = json.loads(opened)
@@ -115,5 +119,6 @@ def _digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def _purpose(grant: FetchGrant) -> str:
+def purpose_of(grant: FetchGrant) -> str:
+    """Return what the contents of a grant are sealed for: exactly this grant."""
     return f"fetch-grant:{grant.id}"

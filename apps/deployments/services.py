@@ -29,13 +29,14 @@ def start(principal: Principal, plan: Plan, *, accept_data_loss: bool = False) -
     """
     require(principal, Role.ARCHITECT, plan.project)
     _check_startable(plan, accept_data_loss)
-    # Observed before the transaction: no row stays locked while a cloud is slow to answer. What changes in
-    # between is caught by the deployment's exclusive claim and by the connector's own checks of markers.
+    # Observed before the rows are locked, since a cloud may be slow to answer; what another operation did in between
+    # shows in the epoch, which is compared under the lock.
+    epoch = _epoch(plan)
     if is_stale(plan):
         raise fault("plan.stale")
     try:
         with transaction.atomic():
-            return _start(principal, plan)
+            return _start(principal, plan, epoch)
     except IntegrityError as error:
         if "deployment_name_unique" in str(error):
             raise name_fault(plan.project, plan.deployment_name) from None
@@ -60,16 +61,25 @@ def _check_startable(plan: Plan, accept_data_loss: bool) -> None:
         raise fault("plan.data_loss", names=", ".join(lost), extra={"data_loss": lost})
 
 
+def _epoch(plan: Plan) -> int | None:
+    """Return how many operations have been let in on the plan's deployment; None while it does not exist."""
+    return Deployment.objects.filter(pk=plan.deployment_id).values_list("epoch", flat=True).first()
+
+
 def _already_started(plan: Plan) -> Fault:
     return fault("plan.already_started", operation=plan.operation_id, extra={"operation": str(plan.operation_id)})
 
 
-def _start(principal: Principal, plan: Plan) -> tuple[Deployment, Operation]:
+def _start(principal: Principal, plan: Plan, epoch: int | None) -> tuple[Deployment, Operation]:
     locked = Plan.objects.select_for_update(of=("self",)).get(pk=plan.pk)
     if locked.operation_id is not None:
         raise _already_started(locked)
     destroying = plan.purpose == "destroy"
     deployment = Deployment.objects.select_for_update(of=("self",)).filter(pk=plan.deployment_id).first()
+    if deployment is not None and deployment.state == "destroyed":
+        raise fault("deployment.destroyed", name=deployment.name)
+    if (deployment.epoch if deployment is not None else None) != epoch:
+        raise fault("plan.stale")
     kind = "destroy" if destroying else ("update" if deployment else "deploy")
     if deployment is None:
         assert plan.version is not None  # only destroy plans of old deployments could lack one

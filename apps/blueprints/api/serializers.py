@@ -9,6 +9,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from apps.blueprints import files as supplied
 from apps.blueprints.models import Blueprint, BlueprintVersion
 from apps.tenancy.api.fields import ProjectField
 from apps.tenancy.faults import fault
@@ -103,11 +104,16 @@ class VersionSerializer(serializers.ModelSerializer[BlueprintVersion]):
 
     compose = serializers.CharField(source="text")
     files = serializers.SerializerMethodField(help_text="Paths of the supplied files; contents are write-only.")
+    environment = serializers.SerializerMethodField(help_text="Names of the given values; the values are write-only.")
     created_by = serializers.CharField(source="created_by.username", default=None)
 
     class Meta:
         model = BlueprintVersion
         fields = ("id", "number", "message", "compose", "environment", "files", "digest", "created_by", "created_at")
+
+    def get_environment(self, version: BlueprintVersion) -> list[str]:
+        """Return the names of the given values."""
+        return sorted(supplied.environment_of(version))
 
     def get_files(self, version: BlueprintVersion) -> list[str]:
         """Return the paths of the supplied files."""
@@ -153,10 +159,12 @@ class BlueprintDetailSerializer(BlueprintSerializer):
     @extend_schema_field(FindingSerializer(many=True))
     def get_findings(self, blueprint: Blueprint) -> Any:
         """Return warnings and remarks on the latest version."""
-        from apps.blueprints import files, services
+        from apps.blueprints import services
 
         last = blueprint.versions.order_by("-number").first()
         if last is None:
             return []
-        found = services.validate(last.text, name=blueprint.name, files=files.read(last), environment=last.environment)
+        found = services.validate(
+            last.text, name=blueprint.name, files=supplied.read(last), environment=supplied.environment_of(last)
+        )
         return [finding.to_json() for finding in found]
