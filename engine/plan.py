@@ -81,6 +81,7 @@ class Action:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Action:
+        """Rebuild an action from ``to_json``'s form."""
         """Rebuild an action from `to_json`."""
         body = dict(data)
         body["owner"] = Owner(**body["owner"])
@@ -88,6 +89,7 @@ class Action:
         return cls(**body)
 
     def with_inputs(self, inputs: Mapping[str, Mapping[str, Any]]) -> Action:
+        """Return the action with the facts that its connector needs."""
         """Return the action with the facts that its call needs."""
         return replace(self, inputs=inputs)
 
@@ -170,16 +172,19 @@ class Plan:
 
     @property
     def hash(self) -> str:
+        """Return the hash of all that would be executed."""
         """Return the hash of the base and of everything that would be executed."""
         return digest({"base": self.base, "actions": [action.to_json() for action in self.actions]})
 
     @property
     def empty(self) -> bool:
         """Tell whether there is nothing to do."""
+        """Tell whether there is nothing to do."""
         return not self.actions
 
     @property
     def data_loss(self) -> tuple[str, ...]:
+        """Return the resources whose data would be destroyed."""
         """Return the keys of resources whose data would be lost."""
         return tuple(change.resource for change in self.changes if change.data_loss)
 
@@ -189,6 +194,7 @@ class Plan:
         return any(finding.severity == "error" for finding in self.findings)
 
     def counts(self) -> dict[str, int]:
+        """Return how many resources fare in which way."""
         """Return how many resources change in which way."""
         counts = dict.fromkeys(("create", "update", "replace", "delete", "keep"), 0)
         for change in self.changes:

@@ -10,22 +10,18 @@ from engine.observed import ObservedResource, ObservedState
 from engine.plan import Change, Plan, ResourceChange
 from engine.planner import removal
 from engine.planner.comparison import Verdict, compare, spec_of
+from engine.planner.ground import Ground
 from engine.planner.sides import (
     Applied,
-    display_name,
     fingerprint,
     machines,
     own_disks,
     read_prior,
-    volumes,
 )
+from engine.planner.situation import FOLDER, MISSING, NEW, Situation
 from engine.planner.steps import Steps, action_key
 from engine.realise.desired import Desired
-from engine.resources import Folder, Machine, Network, Owner, Resource, Volume, config_hash, to_json
-
-_FOLDER = "folder:deployment"
-_NEW = "new deployment"
-_MISSING = "missing on the cloud"
+from engine.resources import Machine, Owner, to_json
 
 
 def plan(
@@ -57,23 +53,23 @@ class _Planner:
         self.prior: dict[str, Applied] = read_prior(prior)
         self.base = fingerprint(observed, prior)
         self.steps = Steps(owner)
-        self.first = not prior and not observed.resources
         self.existing: Mapping[str, ObservedResource] = observed.resources
-        self.renewed_volumes: set[str] = set()
-        self.moved_networks: dict[str, str] = {}  # network that is made anew -> why
+        self.now = Situation(desired.resources, self.existing, self.prior, self.steps)
+        self.ground = Ground(self.now)
+        self.releasing: set[str] = set()  # machines that are updated and give disks to others
         self.blocked: set[str] = set()  # machines that must not be deleted
         self._placed: dict[tuple[str, int], str] | None = None  # workload -> machine it was on
-        self._holders: dict[str, str] | None = None  # volume -> machine that has it
         self.doomed: dict[str, str] = {}  # machine that is deleted or replaced -> its last action
 
     def run(self) -> Plan:
         wanted = self.desired.resources
         removal.tell_strays(self.observed, self.steps)
-        self._folder()
-        self._networks()
-        self._volumes()
+        self.ground.folder()
+        self.ground.networks()
+        self.ground.volumes()
         gone = [key for key in sorted(self.existing) if key not in wanted]
         verdicts = self._compare()
+        self._release(verdicts, gone)
         for machine in machines(wanted):
             self._machine(machine, verdicts.get(machine.key))
         self._order_starts()
@@ -82,7 +78,9 @@ class _Planner:
             gone,
             cause=self._cause_of_removal,
             keep_folder=True,
-            replaced_networks={key: reason for key, reason in self.moved_networks.items() if key in self.existing},
+            replaced_networks={
+                key: reason for key, reason in self.ground.moved_networks.items() if key in self.existing
+            },
         )
         actions = self.steps.actions()
         return Plan(
@@ -97,150 +95,10 @@ class _Planner:
             desired={key: to_json(resource) for key, resource in wanted.items()},
         )
 
-    def _cause(self, key: str) -> str:
-        if self.first:
-            return _NEW
-        return _MISSING if key in self.prior else "was added to the drawing"
-
     def _cause_of_removal(self, key: str) -> str:
         if key not in self.prior:
             return "is not drawn; an operation that did not finish left it"
         return "was removed from the drawing"
-
-    def _note(
-        self,
-        resource: Resource,
-        change: Change,
-        cause: str,
-        details: Sequence[tuple[str, str, str]] = (),
-        destructive: bool = False,
-    ) -> None:
-        name = display_name(resource.key, resource)
-        self.steps.change(ResourceChange(resource.key, resource.kind, name, change, cause, tuple(details), destructive))
-
-    # Folder, networks, volumes.
-
-    def _folder(self) -> None:
-        folder = self.desired.resources.get(_FOLDER)
-        if not isinstance(folder, Folder):
-            return
-        if _FOLDER in self.existing:
-            self._note(folder, "keep", "as drawn")
-            return
-        cause = self._cause(_FOLDER)
-        self.steps.act("folder.create", _FOLDER, "/".join(folder.path), "create", cause, spec=_spec(folder))
-        self._note(folder, "create", cause)
-
-    def _networks(self) -> None:
-        for resource in self.desired.resources.values():
-            if isinstance(resource, Network):
-                self._network(resource)
-
-    def _network(self, network: Network) -> None:
-        key, found = network.key, self.existing.get(network.key)
-        applied = self.prior.get(key)
-        before = applied.resource if applied and isinstance(applied.resource, Network) else None
-        if before is not None and network.aspects() != before.aspects():
-            reason = f"the network {network.name} is made anew: {_difference(before, network)}"
-            self.moved_networks[key] = reason
-            if network.managed:
-                self._create_network(network, reason, "replace", [action_key(key, "network.delete")])
-            self._note(network, "replace", reason, destructive=found is not None)
-            return
-        if not network.managed:
-            self._note(network, "keep", "exists already, and is only used")
-        elif found is None:
-            if before is not None:
-                self.moved_networks[key] = f"the network {network.name} was {_MISSING}"
-            cause = self._cause(key)
-            self._create_network(network, cause, "create", [])
-            self._note(network, "create", cause)
-        else:
-            self._drift(network, found, {"vlan": network.vlan, "name": network.name})
-            self._note(network, "keep", "as drawn")
-
-    def _create_network(self, network: Network, cause: str, change: Change, after: list[str]) -> None:
-        self.steps.act(
-            "network.create",
-            network.key,
-            network.name,
-            change,
-            cause,
-            after=[action_key(_FOLDER, "folder.create"), *after],
-            spec=_spec(network),
-            uses=[_FOLDER],
-        )
-
-    def _drift(self, resource: Resource, found: ObservedResource, drawn: Mapping[str, Any]) -> None:
-        for name, value in drawn.items():
-            have = found.attributes.get(name)
-            if have is not None and value is not None and have != value:
-                self.steps.finding(
-                    "plan.drift_kept",
-                    "info",
-                    f"{display_name(resource.key, resource)}: {name} is {have} on the cloud, {value} is drawn; the "
-                    f"drawing "
-                    "did not change there, so it is kept.",
-                )
-
-    def _volumes(self) -> None:
-        for volume in volumes(self.desired.resources):
-            self._volume(volume)
-
-    def _volume(self, volume: Volume) -> None:
-        key, found = volume.key, self.existing.get(volume.key)
-        applied = self.prior.get(key)
-        before = applied.resource if applied and isinstance(applied.resource, Volume) else None
-        if found is None:
-            cause = self._cause(key)
-            self.steps.act(
-                "volume.create",
-                key,
-                volume.name,
-                "create",
-                cause,
-                after=[action_key(_FOLDER, "folder.create")],
-                spec=_spec(volume),
-                uses=[_FOLDER],
-            )
-            self._note(volume, "create", cause, [("size", "", f"{volume.size_gib} GiB")])
-            if before is not None:
-                self.renewed_volumes.add(key)
-                self.steps.finding(
-                    "plan.volume_missing",
-                    "warning",
-                    f"The volume {volume.name} was made before and does not exist any more: a blank one takes its "
-                    f"place. "
-                    "If the data is needed, restore the disk before this plan is run.",
-                )
-            return
-        size = int(float(found.attributes.get("size_gib") or (before.size_gib if before else volume.size_gib)))
-        was = before.size_gib if before else size
-        if volume.size_gib > size and volume.size_gib != was:
-            cause = f"size changed: {size} -> {volume.size_gib} GiB"
-            self.steps.act(
-                "volume.extend",
-                key,
-                volume.name,
-                "update",
-                cause,
-                spec=_spec(volume),
-                external_id=found.external_id,
-                uses=[key],
-            )
-            self._note(volume, "update", cause, [("size", f"{size} GiB", f"{volume.size_gib} GiB")])
-            return
-        if volume.size_gib < was:
-            self.steps.finding(
-                "plan.volume_shrink",
-                "error",
-                f"The volume {volume.name} has {size} GiB and {volume.size_gib} GiB are drawn: a disk cannot shrink "
-                f"without "
-                f"losing data. Draw {size} GiB, or a new volume that the data is copied to.",
-            )
-        else:
-            self._drift(volume, found, {"size_gib": volume.size_gib})
-        self._note(volume, "keep", "as drawn")
 
     # Machines.
 
@@ -250,7 +108,9 @@ class _Planner:
             found = self.existing.get(machine.key)
             if found is None:
                 continue
-            verdict = compare(machine, self.prior.get(machine.key), found, self.renewed_volumes, self.moved_networks)
+            verdict = compare(
+                machine, self.prior.get(machine.key), found, self.ground.renewed_volumes, self.ground.moved_networks
+            )
             verdicts[machine.key] = verdict
             for drift in verdict.kept:
                 self.steps.finding(
@@ -274,13 +134,13 @@ class _Planner:
         if verdict is None:
             cause = self._why_new(machine)
             self._make(machine, "create", cause, spec_of(machine, machine))
-            self._note(machine, "create", cause, _content(machine))
+            self.now.note(machine, "create", cause, _content(machine))
             return
         if verdict.change == "keep":
-            self._note(machine, "keep", verdict.cause)
+            self.now.note(machine, "keep", verdict.cause)
             return
         found = self.existing[machine.key]
-        self._note(machine, verdict.change, verdict.cause, verdict.details, verdict.change == "replace")
+        self.now.note(machine, verdict.change, verdict.cause, verdict.details, verdict.change == "replace")
         if verdict.change == "replace":
             if machine.key in self.blocked:
                 return
@@ -290,10 +150,10 @@ class _Planner:
             self._update(machine, found, verdict)
 
     def _why_new(self, machine: Machine) -> str:
-        if self.first:
-            return _NEW
+        if self.now.first:
+            return NEW
         if machine.key in self.prior:
-            return _MISSING
+            return MISSING
         before = self._placement()
         said: list[str] = []
         known = {service for service, _ in before}
@@ -326,33 +186,50 @@ class _Planner:
 
     def _ground(self, machine: Machine) -> list[str]:
         """Return the actions that what a machine stands on and holds needs first."""
-        needs = [action_key(_FOLDER, "folder.create")]
+        needs = [action_key(FOLDER, "folder.create")]
         needs.extend(action_key(nic.network, "network.create") for nic in machine.nics)
         for disk in machine.disks:
             needs.append(action_key(disk.volume, "volume.create"))
             needs.append(action_key(disk.volume, "volume.extend"))
-            holder = self._holder(disk.volume)
+            holder = self.now.holder(disk.volume)
             if holder is not None and holder != machine.key:
-                # A disk can be on one machine at a time: the other one gives it away first.
-                needs.append(action_key(holder, "machine.update"))
                 needs.append(action_key(holder, "machine.detach"))
         return needs
 
-    def _holder(self, volume: str) -> str | None:
-        if self._holders is None:
-            self._holders = {
-                disk: key
-                for key, found in self.existing.items()
-                if found.kind == "machine"
-                for disk in own_disks(found, self.prior.get(key))
-            }
-        return self._holders.get(volume)
+    def _release(self, verdicts: Mapping[str, Verdict], gone: Sequence[str]) -> None:
+        """Note which machines give disks away to others: a disk is on one machine at a time.
+
+        They detach first and attach what they keep with their update, so that two machines can exchange disks.
+        """
+        for machine in machines(self.desired.resources):
+            verdict = verdicts.get(machine.key)
+            if verdict is not None and verdict.change != "replace" and not verdict.applies:
+                continue
+            for disk in machine.disks:
+                holder = self.now.holder(disk.volume)
+                if holder == machine.key or holder in self.doomed or holder in gone:
+                    continue
+                if holder is not None and verdicts[holder].applies:
+                    self.releasing.add(holder)
+                elif holder is not None or self._elsewhere(disk.volume):
+                    where = holder.partition(":")[2] if holder else "a machine that this deployment never made"
+                    self.steps.finding(
+                        "plan.volume_in_use",
+                        "error",
+                        f"The volume {disk.volume.partition(':')[2]} is needed on {machine.name}, and somebody has "
+                        f"attached it to {where}: detach it there and plan again.",
+                    )
+
+    def _elsewhere(self, volume: str) -> bool:
+        found = self.existing.get(volume)
+        attached = found.attributes.get("attached_to") if found else None
+        return bool(attached) and all(attached != other.external_id for other in self.existing.values())
 
     def _make(
         self, machine: Machine, change: Change, cause: str, spec: Mapping[str, Any], after: Sequence[str] = ()
     ) -> None:
         key, name = machine.key, machine.name
-        uses = [_FOLDER, *(nic.network for nic in machine.nics), *(disk.volume for disk in machine.disks)]
+        uses = [FOLDER, *(nic.network for nic in machine.nics), *(disk.volume for disk in machine.disks)]
         made = self.steps.act(
             "machine.create", key, name, change, cause, after=[*self._ground(machine), *after], spec=spec, uses=uses
         )
@@ -364,13 +241,28 @@ class _Planner:
 
     def _update(self, machine: Machine, found: ObservedResource, verdict: Verdict) -> None:
         key, name, external_id = machine.key, machine.name, found.external_id
+        if verdict.rewires or key in self.releasing:
+            self.now.check_snapshots(key, "its data disks would change")
         before: list[str] = []
         if verdict.power == "restart":
             before.append(
                 self.steps.act("machine.stop", key, name, "update", verdict.cause, external_id=external_id, uses=[key])
             )
+        if key in self.releasing:
+            before.append(
+                self.steps.act(
+                    "machine.detach",
+                    key,
+                    name,
+                    "update",
+                    verdict.cause,
+                    after=before[-1:],
+                    external_id=external_id,
+                    uses=[key, *own_disks(found, self.prior.get(key))],
+                )
+            )
         if verdict.applies:
-            uses = [key, _FOLDER, *(nic.network for nic in machine.nics), *(disk.volume for disk in machine.disks)]
+            uses = [key, FOLDER, *(nic.network for nic in machine.nics), *(disk.volume for disk in machine.disks)]
             before.append(
                 self.steps.act(
                     "machine.update",
@@ -378,7 +270,7 @@ class _Planner:
                     name,
                     "update",
                     verdict.cause,
-                    after=[*before, *self._ground(machine)],
+                    after=[*before[-1:], *self._ground(machine)],
                     spec=verdict.spec,
                     external_id=external_id,
                     uses=uses,
@@ -433,10 +325,6 @@ class _Planner:
             self.steps.order(action_key(key, "machine.start"), [action_key(other, "machine.ready") for other in others])
 
 
-def _spec(resource: Resource) -> dict[str, Any]:
-    return {**to_json(resource), "config_hash": config_hash(resource)}
-
-
 def _content(machine: Machine) -> list[tuple[str, str, str]]:
     details = [
         ("template", "", machine.template),
@@ -451,14 +339,6 @@ def _content(machine: Machine) -> list[tuple[str, str, str]]:
     )
     details.extend(("data disk", "", disk.volume.partition(":")[2]) for disk in machine.disks)
     return details
-
-
-def _difference(before: Network, network: Network) -> str:
-    if before.managed != network.managed:
-        return "it becomes a network of its own" if network.managed else "it becomes an existing network"
-    if before.name != network.name:
-        return f"name changed: {before.name} -> {network.name}"
-    return f"VLAN changed: {before.vlan or 'none'} -> {network.vlan or 'none'}"
 
 
 _KINDS = {"folder": 0, "network": 1, "volume": 2, "machine": 3}

@@ -31,6 +31,7 @@ class Verdict:
     details: list[Detail] = field(default_factory=list)
     spec: dict[str, Any] = field(default_factory=dict)
     applies: bool = False
+    rewires: bool = False  # data disks are attached or detached
     power: str = "keep"
     kept: list[str] = field(default_factory=list)  # drift that is left alone
 
@@ -64,6 +65,7 @@ def compare(
         _replacement(drawn, before, observed, moved_networks, verdict)
         if verdict.change != "replace" and observed.config_hash not in marks:
             _update(effective, drawn, before, verdict)
+    _attach(drawn, applied, observed, renewed, verdict)
     for volume in renewed:
         if any(disk.volume == volume for disk in drawn.disks) and verdict.change == "keep":
             verdict.change, verdict.applies = "update", True
@@ -161,7 +163,26 @@ def _update(effective: Machine, drawn: Machine, before: Machine, verdict: Verdic
         explain_services(before, drawn, verdict)
 
 
+def _attach(
+    drawn: Machine, applied: Applied | None, observed: ObservedResource, renewed: Iterable[str], verdict: Verdict
+) -> None:
+    """See to it that data disks which an interrupted operation took off are attached again."""
+    if verdict.change == "replace" or observed.attributes.get("disks") is None:
+        return
+    attached = {disk.get("volume") for disk in observed.attributes["disks"]}
+    missing = [disk.volume for disk in drawn.disks if disk.volume not in attached and disk.volume not in renewed]
+    if not missing or verdict.rewires:
+        return
+    shown = ", ".join(map(_short, missing))
+    if applied is not None and applied.state == "running" and not verdict.applies:
+        verdict.kept.append(f"its data disk {shown} was detached on the cloud")
+        return
+    verdict.change, verdict.applies, verdict.rewires = "update", True, True
+    verdict.causes.append(f"the data disk {shown} is not attached")
+
+
 def _disks(drawn: Machine, before: Machine, verdict: Verdict) -> None:
+    verdict.rewires = True
     old, new = {disk.volume: disk for disk in before.disks}, {disk.volume: disk for disk in drawn.disks}
     for volume in sorted(new.keys() - old.keys()):
         verdict.causes.append(f"the data disk {_short(volume)} is attached")

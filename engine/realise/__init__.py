@@ -24,7 +24,9 @@ def realise(
 ) -> Desired:
     """Return what a drawing becomes on a target; equal input gives equal output.
 
-    ``policy`` may hold the keys of ``Target.defaults`` and overrules them; ``x-escale`` overrules both. ``images``:
+    ``policy`` may hold the keys of ``Target.defaults`` and overrules them; ``x-escale`` overrules both. It may also
+    hold ``reserved_subnets`` (CIDRs that others use on the target) and ``secret_marks`` (secret -> text that changes
+    with its content and tells nothing of it, such as a keyed digest: by it a plan notices new contents). ``images``:
     service -> image, for services that only say how to build, or instead of the drawn one. ``prior``: the resources
     that were applied last, by key (``resources.to_json``), so that containers, addresses and disks stay where they
     are; where only a placement is known, workload ("web/1") -> machine key.

@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from engine import placement
 from engine.compose.model import Project
-from engine.observed import Target, TemplateFact
+from engine.observed import Target
 from engine.plan import Requirements
 from engine.realise import verdicts
 from engine.realise.desired import Desired
 from engine.realise.extension import Extensions, read_extensions
 from engine.realise.groups import make_units
+from engine.realise.images import runnable
 from engine.realise.naming import machine_name, natural, slug
 from engine.realise.notes import Notes
 from engine.realise.packing import Bounds, Host, Unit, pack
@@ -28,8 +28,10 @@ from engine.realise.settings import (
     machine_size,
     settle,
 )
+from engine.realise.sites import Sites
+from engine.realise.spans import Scene
 from engine.realise.volumes import DiskPlan, mount_disks, plan_disks, used_volumes
-from engine.realise.wiring import Wirer, Wiring
+from engine.realise.wiring import Wiring, wire
 from engine.resources import Folder, Machine, Network, Owner, Resource, Volume, Workload
 from engine.userdata import FORMAT, document
 from engine.userdata.contents import file_mode
@@ -66,10 +68,12 @@ class _Realiser:
         self.extensions: Extensions = read_extensions(project)
         self.notes.extend(self.extensions.findings)
         self.settings: Settings = settle(target, policy, self.extensions.project)
+        self.sites = Sites(target, self.settings, self.extensions.project, prior, self.notes)
+        self.marks: Mapping[str, str] = policy.get("secret_marks") or {}
         self.services: dict[str, Any] = {}
 
     def run(self) -> Desired:
-        self._images()
+        self.services = runnable(self.project, self.images, self.notes)
         used = used_volumes(self.services)
         disks = plan_disks(
             self.project.volumes(), used, self.extensions, self.settings, self.owner, self.prior, self.notes
@@ -78,9 +82,8 @@ class _Realiser:
         labels = [host.label for host in hosts]
         at = self._at(hosts)
         config = {**self.project.config, "services": self.services}
-        wiring = Wirer(
-            config, self.extensions, labels, at, self.target, self.owner, self.settings, self.prior, self.notes
-        ).run()
+        scene = Scene(config, self.extensions, labels, at, self.notes)
+        wiring = wire(scene, self.target, self.owner, self.settings, self.prior)
         machines = self._machines(hosts, disks, wiring)
         folder = Folder(
             "folder:deployment",
@@ -93,15 +96,15 @@ class _Realiser:
         )
         resources: dict[str, Resource] = {folder.key: folder} if machines or disks else {}
         resources.update(sorted(wiring.resources.items()) if machines else ())
-        datastores = self._place(machines, disks)
+        datastores = self.sites.place(machines, disks)
         for name in sorted(disks):
             volume = disks[name].volume
             resources[volume.key] = replace(volume, datastore=datastores.get(volume.key))
         for machine in machines:
             resources[machine.key] = replace(
                 machine,
-                cluster=self._cluster_of(machine),
-                datastore=datastores.get(machine.key) or self._datastore_of(machine),
+                cluster=self.sites.cluster_of(machine),
+                datastore=datastores.get(machine.key) or self.sites.datastore_of(machine),
             )
         verdicts.enter(self.notes, self.project.config, self.extensions.paths())
         return Desired(
@@ -114,65 +117,6 @@ class _Realiser:
                 for machine, others in sorted(wiring.after.items())
             },
         )
-
-    # Services and their images.
-
-    def _images(self) -> None:
-        for name, body in self.project.services().items():
-            given = self.images.get(name)
-            path = ("services", name, "build")
-            if body.get("provider") and not given:
-                self.notes.finding(
-                    "realise.provider",
-                    "warning",
-                    f"The service {name} is run by a provider ({body['provider'].get('type')}), a program beside the "
-                    "Compose command line that no machine has, so it is left out: replace it by a service with an "
-                    "image.",
-                    ("services", name, "provider"),
-                )
-                continue
-            if body.get("build"):
-                if given:
-                    self.notes.ledger(path, "approximated", f"the built image {given} is used instead", "build.given")
-                elif body.get("image"):
-                    image = str(body["image"])
-                    self.notes.ledger(
-                        path,
-                        "dropped",
-                        f"nothing is built here: {image} is pulled from its registry and must exist there, or give "
-                        f"another "
-                        f"image for {name} in the plan",
-                        "build.image",
-                    )
-                    self.notes.finding(
-                        "realise.image_not_built",
-                        "warning",
-                        f"The service {name} says how to build {image}, which is not done here: the machine pulls "
-                        f"it. Push "
-                        f"it to a registry that the machine can reach, or give an image for {name} in the plan.",
-                        path,
-                    )
-                else:
-                    self.notes.ledger(
-                        path, "dropped", "nothing is built here; give an image for the service in the plan", "build"
-                    )
-            if not given and not body.get("image"):
-                self.notes.finding(
-                    "realise.image_missing",
-                    "error",
-                    f"The service {name} has no image to "
-                    f"run{' and only says how to build one' if body.get('build') else ''}"
-                    f": build it, push it to a registry, and give the image for {name} in the plan.",
-                    path if body.get("build") else ("services", name),
-                )
-            self.services[name] = body
-        unknown = sorted(set(self.images) - set(self.services))
-        if unknown:
-            self.notes.finding(
-                "realise.image_unknown",
-                "warning",
-                f"An image was given for {', '.join(unknown)}, which the drawing does not have: it has no effect.",
-            )
 
     def _image(self, service: str) -> str:
         return self.images.get(service) or str(self.services[service].get("image") or "")
@@ -214,13 +158,13 @@ class _Realiser:
         parts: dict[str, ServicePart] = {}
         labels = [host.label for host in hosts]
         for host in hosts:
-            for service in host.services:
+            for service in sorted(host.services):
                 if service not in parts:
                     parts[service] = writer.service(service)
         writer.report()
         sections = _Sections(writer)
         apart = _apart(hosts)
-        template = self._template()
+        template = self.sites.template()
         known = self.project.secrets().keys() - writer.missing_secrets
         machines = []
         for position, host in enumerate(hosts):
@@ -252,6 +196,7 @@ class _Realiser:
                         "gid": place.gid,
                         "mode": place.mode,
                         "empty": place.source not in known,
+                        **({"mark": self.marks[place.source]} if place.source in self.marks else {}),
                     }
                     for path, place in sorted(fetched.items())
                 ],
@@ -275,7 +220,7 @@ class _Realiser:
                 fetches,
             )
             self._check_size(host, userdata, files)
-            name, size = self._template_of(host.label, template)
+            name, size = self.sites.template_of(host.label, template)
             machines.append(
                 Machine(
                     key=f"machine:{host.label}",
@@ -382,91 +327,6 @@ class _Realiser:
             + (f" (largest files: {', '.join(largest)})" if largest else "")
             + ": put files into an image, or fewer services on a machine (x-escale: {isolation: machine}).",
         )
-
-    # Where machines go.
-
-    def _template(self) -> TemplateFact | None:
-        templates = self.target.inventory.templates
-        wanted = self.settings.template
-        hosts = sorted((fact for fact in templates if fact.container_host), key=lambda fact: fact.name)
-        if wanted:
-            found = next((fact for fact in templates if fact.name == wanted), None)
-            if found is not None:
-                return found
-            if not templates:
-                return TemplateFact("", wanted, 0, 0, 0, container_host=True)
-        elif hosts:
-            return hosts[0]
-        exist = ", ".join(fact.name for fact in (hosts or sorted(templates, key=lambda fact: fact.name))[:20])
-        self.notes.finding(
-            "realise.template_missing",
-            "error",
-            (
-                f"The template {wanted!r} does not exist on this cloud"
-                if wanted
-                else "This cloud has no template that is marked as a container host"
-            )
-            + f", so no machine can be cloned: {'choose one of ' + exist if exist else 'make one with cloud-init'} "
-            "(x-escale.template or the cloud's defaults).",
-            ("x-escale", "template") if self.extensions.project.get("template") else (),
-        )
-        return None
-
-    def _template_of(self, label: str, template: TemplateFact | None) -> tuple[str, int | None]:
-        """Return a machine's template and its disk's size: only the drawing moves a machine to another template."""
-        before = self.prior.machines.get(label, {})
-        if before.get("template") and not self.extensions.project.get("template"):
-            return str(before["template"]), before.get("system_disk_gib")
-        return (template.name, template.disk_gib or None) if template else (self.settings.template or "", None)
-
-    def _cluster_of(self, machine: Machine) -> str | None:
-        before = self.prior.machines.get(machine.key.removeprefix("machine:"), {})
-        if before and not self.extensions.project.get("cluster"):
-            return before.get("cluster")
-        return self.cluster
-
-    def _datastore_of(self, machine: Machine) -> str | None:
-        return self.prior.machines.get(machine.key.removeprefix("machine:"), {}).get("datastore")
-
-    def _place(self, machines: Sequence[Machine], disks: Mapping[str, DiskPlan]) -> dict[str, str]:
-        """Choose cluster and datastores; what exists already stays and counts only by what it grows."""
-        self.cluster: str | None = None
-        if not machines and not disks:
-            return {}
-        present = self.prior.machines
-        needs: dict[str, int] = {}
-        for machine in machines:
-            if machine.key.removeprefix("machine:") not in present:
-                needs[machine.key] = (machine.system_disk_gib or 0) + -(
-                    -machine.memory_mib // 1024
-                )  # and its swap file
-        fixed: dict[str, str] = {}
-        for plan in disks.values():
-            before = self.prior.volumes.get(plan.volume.key)
-            grown = plan.volume.size_gib - int(before["size_gib"]) if before else plan.volume.size_gib
-            if grown > 0:
-                needs[plan.volume.key] = grown
-            if plan.volume.datastore:
-                fixed[plan.volume.key] = plan.volume.datastore
-        choice = placement.choose(
-            self.target.inventory,
-            placement.Wish(
-                machines=[(machine.cpus, machine.memory_mib) for machine in machines],
-                disks=needs,
-                fixed=fixed,
-                cluster=self.extensions.project.get("cluster") or (None if present else self.settings.cluster),
-                datastore=self.settings.datastore,
-                usual_cluster=self.prior.cluster,
-                held_cpus=sum(int(body.get("cpus") or 0) for body in present.values()),
-                held_memory_mib=sum(int(body.get("memory_mib") or 0) for body in present.values()),
-                settled=all(machine.key.removeprefix("machine:") in present for machine in machines),
-                policy=self.settings.placement,
-                cpu_overcommit=self.settings.cpu_overcommit,
-            ),
-        )
-        self.notes.extend(choice.findings)
-        self.cluster = choice.cluster
-        return {**choice.datastores, **fixed}
 
     def _requirements(self, resources: Mapping[str, Resource]) -> Requirements:
         machines = [resource for resource in resources.values() if isinstance(resource, Machine)]

@@ -123,7 +123,9 @@ def test_absolute_paths_are_the_machines_own(source: str, where: str) -> None:
 
 
 def test_dollar_signs_survive_the_way_to_the_machine() -> None:
-    text = "services: {web: {image: a, command: ['echo', '$$HOME'], environment: {PRICE: '5$$'}, volumes: ['./a$$b:/x']}}"
+    text = (
+        "services: {web: {image: a, command: ['echo', '$$HOME'], environment: {PRICE: '5$$'}, volumes: ['./a$$b:/x']}}"
+    )
     desired = draw(text, files={"a$b": "1"})
     service = part(desired, "host-1")["services"]["web"]
     # Compose on the machine interpolates once more, so the file doubles what is meant to be one.
@@ -229,6 +231,15 @@ def test_a_machine_may_fetch_what_its_services_use_and_nothing_else() -> None:
     assert secret_files(project, found_["db-1"], {"TOKEN": "other"})["/var/lib/escale/secrets/of/db/token"] == b"other"
 
 
+def test_new_contents_of_a_secret_are_noticed_by_their_mark_alone() -> None:
+    project = load(GUARDED, {"db/password.txt": SECRET}, TOKEN="t")
+    plain = draw(project)
+    one, other = (draw(project, policy={"secret_marks": {"password": mark}}) for mark in ("a1", "b2"))
+    assert settings(one, "db-1")["secrets"][0]["mark"] == "a1"
+    assert "mark" not in settings(one, "db-1")["secrets"][1]
+    assert len({json.dumps(machines(desired)["db-1"].userdata) for desired in (plain, one, other)}) == 3
+
+
 def test_a_secret_that_was_not_supplied_is_an_empty_file_and_a_warning() -> None:
     desired = draw(GUARDED)
     assert not errors(desired)
@@ -256,7 +267,9 @@ def test_a_secrets_file_does_not_travel_in_a_mount_either(source: str) -> None:
     assert SECRET.encode() not in b"".join(shipped(desired).values())
     if source.endswith("password.txt"):
         assert mount(desired, "db")["source"] == "/var/lib/escale/secrets/all/password"
-        assert set(secret_files(load(text, files), machines(desired)["host-1"])) == {"/var/lib/escale/secrets/all/password"}
+        assert set(secret_files(load(text, files), machines(desired)["host-1"])) == {
+            "/var/lib/escale/secrets/all/password"
+        }
     else:
         assert set(shipped(desired)) == {"/opt/escale/files/db/init.sql"}
         assert "left out as the files of secrets" in entry(desired, "services", "db", "volumes", 0).reason
@@ -274,7 +287,9 @@ def test_a_config_that_is_a_secrets_file_is_fetched_like_it() -> None:
 
 
 def test_keys_that_look_like_paths_stay_in_their_folder() -> None:
-    text = "services: {db: {image: a, secrets: [..], configs: [.]}}\nsecrets: {..: {file: a}}\nconfigs: {.: {content: x}}"
+    text = (
+        "services: {db: {image: a, secrets: [..], configs: [.]}}\nsecrets: {..: {file: a}}\nconfigs: {.: {content: x}}"
+    )
     desired = draw(text, files={"a": "1"})
     for path in [secret["path"] for secret in settings(desired, "host-1")["secrets"]] + list(shipped(desired)):
         assert "/../" not in f"{path}/"

@@ -12,7 +12,11 @@ from tests.engine.drawings import draw, errors, found
         ("x-escale: {isolaton: machine}", ("x-escale",), "unknown key 'isolaton'; did you mean 'isolation'?"),
         ("x-escale: {isolation: alone}", ("x-escale", "isolation"), '"alone" is not one of "shared" or "machine"'),
         ("x-escale: {machine: {max_cpus: 0}}", ("x-escale", "machine", "max_cpus"), "0 is less than the minimum of 1"),
-        ("x-escale: {machine: {cpu: 1}}", ("x-escale", "machine"), "known are max_cpus, max_memory, min_cpus, min_memory"),
+        (
+            "x-escale: {machine: {cpu: 1}}",
+            ("x-escale", "machine"),
+            "known are max_cpus, max_memory, min_cpus, min_memory",
+        ),
         ("x-escale: []", ("x-escale",), "is not of type"),
     ],
 )
@@ -64,7 +68,16 @@ def test_canvas_positions_are_welcome_everywhere() -> None:
 
 @pytest.mark.parametrize(
     ("text", "mib"),
-    [("512m", 512), ("1g", 1024), ("1GiB", 1024), ("1.5 GB", 1536), ("100", 1), (52428800, 50), ("1025k", 2), ("2T", 2097152)],
+    [
+        ("512m", 512),
+        ("1g", 1024),
+        ("1GiB", 1024),
+        ("1.5 GB", 1536),
+        ("100", 1),
+        (52428800, 50),
+        ("1025k", 2),
+        ("2T", 2097152),
+    ],
 )
 def test_sizes_count_in_1024_and_round_up(text: str | int, mib: int) -> None:
     assert mebibytes(text) == mib

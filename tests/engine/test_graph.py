@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -67,6 +69,6 @@ def test_levels_exist_just_when_there_is_no_cycle(drawn: dict[str, list[str]]) -
         assert all(place[need] < place[node] for node, needs in drawn.items() for need in needs if need in place)
     else:
         assert cycle[0] == cycle[-1]
-        assert all(after in drawn[before] for before, after in zip(cycle, cycle[1:], strict=False))
+        assert all(after in drawn[before] for before, after in pairwise(cycle))
     acyclic, _ = graph.without_cycles(drawn)
     assert graph.find_cycle(acyclic) is None

@@ -59,14 +59,24 @@ def test_a_service_that_no_machine_holds_is_an_error() -> None:
 
 
 def test_isolation_gives_each_replica_a_machine_of_its_own() -> None:
-    text = "services: {web: {image: a, deploy: {replicas: 2}, x-escale: {isolation: machine}}, b: {image: b}, c: {image: c}}"
+    text = """
+    services:
+      web: {image: a, deploy: {replicas: 2}, x-escale: {isolation: machine}}
+      b: {image: b}
+      c: {image: c}
+    """
     assert placed(draw(text)) == {"host-1": ["b/1", "c/1"], "web-1": ["web/1"], "web-2": ["web/2"]}
 
 
 def test_the_policy_isolates_unless_the_drawing_says_otherwise() -> None:
-    text = "services: {a: {image: a}, b: {image: b, x-escale: {isolation: shared}}, c: {image: c, x-escale: {isolation: shared}}}"
+    text = """
+    services:
+      a: {image: a}
+      b: {image: b, x-escale: {isolation: shared}}
+      c: {image: c, x-escale: {isolation: shared}}
+    """
     assert placed(draw(text, policy={"isolation": "machine"})) == {"a-1": ["a/1"], "host-1": ["b/1", "c/1"]}
-    shared = text + "\nx-escale: {isolation: shared}"
+    shared = text.rstrip() + "\n    x-escale: {isolation: shared}"
     assert list(placed(draw(shared, policy={"isolation": "machine"}))) == ["host-1"]
 
 
@@ -153,7 +163,12 @@ def test_what_ties_services_puts_them_on_one_machine(tie: str) -> None:
 
 
 def test_why_services_stand_together_is_told() -> None:
-    text = "services: {a: {image: a, volumes: ['vol:/x']}, b: {image: b, volumes: ['vol:/y'], x-escale: {isolation: machine}}}\nvolumes: {vol: {}}"
+    text = """
+    services:
+      a: {image: a, volumes: ['vol:/x']}
+      b: {image: b, volumes: ['vol:/y'], x-escale: {isolation: machine}}
+    volumes: {vol: {}}
+    """
     (finding,) = found(draw(text), "realise.together")
     assert finding.severity == "warning"
     assert "share the volume vol" in finding.message
@@ -179,12 +194,19 @@ def test_replicas_that_publish_a_fixed_port_get_different_machines() -> None:
 
 
 def test_services_that_publish_the_same_port_get_different_machines() -> None:
-    text = "services: {a: {image: a, ports: ['80:80']}, b: {image: b, ports: ['80:8080']}, c: {image: c, ports: ['80:80/udp']}}"
+    text = """
+    services:
+      a: {image: a, ports: ['80:80']}
+      b: {image: b, ports: ['80:8080']}
+      c: {image: c, ports: ['80:80/udp']}
+    """
     assert placed(draw(text)) == {"host-1": ["a/1", "c/1"], "host-2": ["b/1"]}
 
 
 def test_replicas_that_share_a_volume_and_publish_a_fixed_port_are_an_error() -> None:
-    text = "services: {web: {image: a, deploy: {replicas: 2}, ports: ['80:80'], volumes: ['vol:/x']}}\nvolumes: {vol: {}}"
+    text = (
+        "services: {web: {image: a, deploy: {replicas: 2}, ports: ['80:80'], volumes: ['vol:/x']}}\nvolumes: {vol: {}}"
+    )
     (finding,) = found(draw(text), "realise.port_clash")
     assert finding.severity == "error"
     assert "share the volume vol" in finding.message
@@ -223,7 +245,12 @@ def test_what_grew_out_of_its_machine_moves_alone() -> None:
 
 
 def test_a_name_of_before_is_not_given_to_another_machine() -> None:
-    text = "services: {new: {image: b, x-escale: {isolation: machine}}, old: {image: a}, other: {image: a, mem_limit: 15500m}}"
+    text = """
+    services:
+      new: {image: b, x-escale: {isolation: machine}}
+      old: {image: a}
+      other: {image: a, mem_limit: 15500m}
+    """
     prior = {"gone/1": "machine:host-1", "old/1": "machine:host-2"}
     assert placed(draw(text, prior=prior)) == {"host-2": ["old/1"], "host-3": ["other/1"], "new-1": ["new/1"]}
 

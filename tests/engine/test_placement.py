@@ -141,7 +141,12 @@ def test_a_missing_template_is_an_error_that_lists_those_that_exist() -> None:
 
 
 def test_requirements_are_the_sum_of_all() -> None:
-    text = "services: {a: {image: a, volumes: ['data:/x'], x-escale: {isolation: machine}}, b: {image: b}}\nvolumes: {data: {}}"
+    text = """
+    services:
+      a: {image: a, volumes: ['data:/x'], x-escale: {isolation: machine}}
+      b: {image: b}
+    volumes: {data: {}}
+    """
     needs = draw(load(text)).requirements
     assert (needs.machines, needs.cpus, needs.memory_mib, needs.disk_gib, needs.networks) == (2, 2, 2048, 42, 1)
 

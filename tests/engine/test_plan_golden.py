@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from engine.observed import ObservedResource
+from engine import planner
+from engine.observed import ObservedResource, ObservedState
 from engine.plan import Plan
 from engine.planner import plan_text
 from tests.engine.cloud import TinyCloud
-from tests.engine.drawings import draw, target
+from tests.engine.drawings import OWNER, draw, target
 from tests.engine.golden import check_golden
 
 SHOP = """
@@ -216,6 +217,31 @@ def test_a_volume_that_moves_to_another_machine_is_given_away_first() -> None:
     check("volume-moved", cloud, again(cloud, after), after)
 
 
+def test_machines_can_exchange_their_volumes() -> None:
+    before = """
+    services:
+      one: {image: a, volumes: ["red:/data", "own:/own"], x-escale: {isolation: machine}}
+      two: {image: b, volumes: ["blue:/data"], x-escale: {isolation: machine}}
+    volumes: {red: {}, blue: {}, own: {}}
+    """
+    after = before.replace('"red:/data"', "x").replace("blue:/data", "red:/data").replace("[x,", '["blue:/data",')
+    cloud = running(before)
+    check("volumes-exchanged", cloud, again(cloud, after), after)
+
+
+def test_a_volume_that_somebody_attached_elsewhere_is_not_taken_away() -> None:
+    text = changed(SHOP, ("nginx:1.25", "nginx:1.27"))
+    cloud = running()
+    disk = cloud.find("machine:host-1")["disks"].pop()
+    bobs = {"id": "id-88", "key": "machine:bobs", "hash": "", "name": "bobs", "power": "on", "disks": [disk]}
+    cloud.things["id-88"] = bobs
+    seen = cloud.observe()
+    ours = {key: found for key, found in seen.resources.items() if key != "machine:bobs"}
+    plan = planner.plan(draw(text, prior=cloud.prior), ObservedState(ours), cloud.prior, OWNER, "paris")
+    assert plan.blocked
+    check_golden("volume-elsewhere", plan_text(plan))
+
+
 def test_sizes_that_somebody_changed_are_kept() -> None:
     cloud = running()
     cloud.find("machine:host-1").update(cpus=6, memory_mib=8192)
@@ -287,6 +313,27 @@ def test_a_snapshot_keeps_a_machine_from_being_deleted() -> None:
     plan = cloud.plan_destroy()
     assert plan.blocked
     check("snapshot-destroy", cloud, plan)
+
+
+def test_a_snapshot_keeps_disks_from_being_extended() -> None:
+    cloud = running()
+    cloud.find("machine:host-1")["snapshots"] = 1
+    check("snapshot-extend", cloud, again(cloud, changed(SHOP, ("20GiB", "30GiB"))))
+
+
+def test_a_data_disk_that_somebody_detached_stays_off_and_is_told() -> None:
+    cloud = running()
+    cloud.find("machine:host-1")["disks"].pop()
+    plan = again(cloud, SHOP)
+    assert plan.empty
+    check("disk-detached-by-hand", cloud, plan)
+
+
+def test_a_data_disk_that_an_interrupted_replacement_took_off_is_attached_again() -> None:
+    cloud = running()
+    plan = again(cloud, SHOP + "x-escale: {template: container-host-photon-5}\n")
+    cloud.execute(plan, stop_after=[action.verb for action in plan.actions].index("machine.detach") + 1)
+    check("disk-detached-by-us", cloud, again(cloud, SHOP), SHOP)
 
 
 def test_a_foreign_disk_keeps_what_it_hangs_on_from_being_destroyed() -> None:

@@ -24,7 +24,11 @@ from tests.engine.test_contents import GUARDED
 
 SCHEMA = json.loads((Path(__file__).parents[1] / "data" / "schema-cloud-config-v1.json").read_text(encoding="utf-8"))
 _VALIDATOR = jsonschema.Draft4Validator(SCHEMA)
-OFFER = {"url": "https://portal.example/machine/v1/secrets/", "token": "one-time", "ca": "-----BEGIN CERTIFICATE-----\n"}
+OFFER = {
+    "url": "https://portal.example/machine/v1/secrets/",
+    "token": "one-time",
+    "ca": "-----BEGIN CERTIFICATE-----\n",
+}
 
 
 def check_cloud_config(text: str, loader: Any = yaml.SafeLoader) -> dict[str, Any]:
@@ -101,14 +105,16 @@ def test_cloud_init_itself_finds_nothing_wrong(tmp_path: Path) -> None:
     path = tmp_path / "user-data"
     machine = machines(draw("services: {a: {image: a, volumes: ['data:/x']}}\nvolumes: {data: {}}"))["host-1"]
     path.write_text(render(machine.userdata))
-    done = subprocess.run(["cloud-init", "schema", "--config-file", str(path)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["cloud-init", "schema", "--config-file", str(path)], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Valid" in done.stdout
 
 
 HOSTILE = [
-    "$(reboot)", "`id`", "'; rm -rf / #", '"\n- x', "a\r\nb", "\x7f\x85\u2028", "${HOME}", "%", "\ufeffx", "😀", "{{ v }}",
-    "\ufffe\uffff", "\x00\x1b", "!!python/object", "*a", "&a", "- ", "#", "\t",
+    "$(reboot)", "`id`", "'; rm -rf / #", '"\n- x', "a\r\nb", "\x7f\x85\u2028", "${HOME}", "%", "\ufeffx", "😀",
+    "{{ v }}", "\ufffe\uffff", "\x00\x1b", "!!python/object", "*a", "&a", "- ", "#", "\t",
 ]  # fmt: skip
 texts = st.text(st.characters(exclude_categories=("Cs",)), max_size=60) | st.sampled_from(HOSTILE)
 
@@ -145,7 +151,11 @@ def check_journey(value: str, path: str, content: str, loader: Any) -> None:
 @settings(max_examples=100, deadline=None)
 def test_hostile_values_of_a_drawing_reach_the_container_as_they_were(value: str, name: str) -> None:
     service = {"image": "a", "environment": {"V": value}, "command": [value, name], "networks": {"default": None}}
-    config = {"name": "shop", "services": {"web": service}, "networks": {"default": {"name": "shop_default", "ipam": {}}}}
+    config = {
+        "name": "shop",
+        "services": {"web": service},
+        "networks": {"default": {"name": "shop_default", "ipam": {}}},
+    }
     made = part(draw(Project("shop", config)), "host-1")["services"]["web"]
     # Compose reads the file once more and makes one dollar sign of two.
     assert made["environment"]["V"].replace("$$", "$") == value

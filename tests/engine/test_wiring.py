@@ -104,7 +104,12 @@ def test_all_names_of_a_service_are_known() -> None:
     text = """
     services:
       web: {image: a, links: ["db:database"], networks: [back], x-escale: {isolation: machine}}
-      db: {image: b, expose: [1], container_name: shop-db, networks: {back: {aliases: [store]}}, x-escale: {isolation: machine}}
+      db:
+        image: b
+        expose: [1]
+        container_name: shop-db
+        networks: {back: {aliases: [store]}}
+        x-escale: {isolation: machine}
     networks: {back: {}}
     """
     names = {line.partition(":")[0] for line in hosts(draw(text), "web-1", "web")}
@@ -268,7 +273,8 @@ def test_addresses_stay_when_services_come_and_go() -> None:
 
 def test_a_large_network_introduces_only_those_that_name_each_other() -> None:
     services = "".join(
-        f"  s{n}: {{image: a, expose: [80], mem_limit: 7g{', depends_on: [s0]' if n == 9 else ''}}}\n" for n in range(60)
+        f"  s{n}: {{image: a, expose: [80], mem_limit: 7g{', depends_on: [s0]' if n == 9 else ''}}}\n"
+        for n in range(60)
     )
     desired = draw(f"services:\n{services}", policy={"max_machine_memory_mib": 8192})
     lines = {label: hosts(desired, label, next(iter(part(desired, label)["services"]))) for label in machines(desired)}
