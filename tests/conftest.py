@@ -13,8 +13,7 @@ import pytest
 
 from tests.services import DATABASES_PER_SLOT, Services
 
-
-pytest_plugins = ["tests.people"]
+pytest_plugins = ["tests.people", "tests.browsers"]
 
 
 def _prepare_environment() -> None:

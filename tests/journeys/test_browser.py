@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
-from tests.components import chromium
-from tests.e2e.conftest import ARGUMENTS, WIDE
+from tests.e2e.conftest import WIDE
 from tests.e2e.test_a_newcomer_deploys_and_destroys import drop
 from tests.journeys.stack import Stack
 
@@ -27,20 +26,17 @@ def picture(page: Page, name: str) -> None:
         page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
 
 
-def test_a_newcomer_takes_a_real_file_to_a_vcenter_and_back(stack: Stack) -> None:
-    program = chromium()
+def test_a_newcomer_takes_a_real_file_to_a_vcenter_and_back(stack: Stack, browser: Browser) -> None:
     paris = stack.vcenter("paris")
     before = paris.listing()
-    with sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=program, args=ARGUMENTS)
-        page = browser.new_context(viewport=WIDE, locale="en-GB").new_page()
-        page.set_default_timeout(PATIENCE_MS)
-        expect.set_options(timeout=PATIENCE_MS)
-        try:
-            walk(page, stack, paris)
-        finally:
-            picture(page, "last")
-            browser.close()
+    context = browser.new_context(viewport=WIDE, locale="en-GB")
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    try:
+        walk(page, stack, paris)
+    finally:
+        picture(page, "last")
+        context.close()
     assert paris.listing() == before
     paris.close()
 
@@ -76,10 +72,10 @@ def walk(page: Page, stack: Stack, paris: Any) -> None:
 
     page.get_by_role("button", name=re.compile(r"Deploy \d+ machines?")).click()
     page.wait_for_url("**/operations/*/")
-    expect(page.locator(".node.is-good").first).to_be_visible()
+    expect(page.locator(".node.is-good").first).to_be_visible(timeout=PATIENCE_MS)
     picture(page, "operation")
     page.reload()
-    expect(page.locator(".state-line .state")).to_have_text("Succeeded")
+    expect(page.locator(".state-line .state")).to_have_text("Succeeded", timeout=PATIENCE_MS)
 
     page.get_by_role("link", name="Open the deployment").click()
     expect(page.locator(".state-line .state")).to_have_text("Running")
@@ -94,4 +90,4 @@ def walk(page: Page, stack: Stack, paris: Any) -> None:
     picture(page, "destroy")
     page.get_by_role("button", name=re.compile(r"Destroy \d+ machine")).click()
     page.wait_for_url("**/operations/*/")
-    expect(page.locator(".state-line .state")).to_have_text("Succeeded")
+    expect(page.locator(".state-line .state")).to_have_text("Succeeded", timeout=PATIENCE_MS)
