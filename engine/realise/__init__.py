@@ -6,12 +6,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from engine.compose.model import Project
+from engine.findings import Finding
 from engine.observed import Target
+from engine.plan import Requirements
 from engine.realise.desired import Desired
 from engine.realise.machines import realise_machines
 from engine.resources import Owner
 
-__all__ = ["Desired", "realise"]
+__all__ = ["MAX_CONTAINERS", "Desired", "realise"]
+
+MAX_CONTAINERS = 20_000
+"""More in one drawing would keep a web process busy for seconds, for everybody."""
 
 
 def realise(
@@ -33,4 +38,20 @@ def realise(
 
     Raises nothing for a drawing: what cannot be done is an error finding (``realise.*``, ``placement.*``).
     """
+    containers = sum(_replicas(service) for service in project.services().values())
+    if containers > MAX_CONTAINERS:
+        finding = Finding(
+            "realise.too_many_containers",
+            "error",
+            f"The drawing asks for {containers:,} containers - at most {MAX_CONTAINERS:,} are planned in one - lower "
+            "the replicas, or divide it into several drawings.",
+            ("services",),
+        )
+        return Desired({}, (), (finding,), Requirements())
     return realise_machines(project, target, owner, policy, images, prior)
+
+
+def _replicas(service: Mapping[str, Any]) -> int:
+    deploy = service.get("deploy") or {}
+    count = service.get("scale", deploy.get("replicas", 1))
+    return count if isinstance(count, int) else 1

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from engine.realise.subnets import parse
+
 
 class Prior:
     """Answer what a deployment looked like.
@@ -27,6 +29,13 @@ class Prior:
                     self.placement[service, int(replica)] = body.removeprefix("machine:")
             elif isinstance(body, Mapping):
                 self._read(key, body)
+
+        for network, cards in self._cards.items():
+            # A network that only borrows an existing one leaves no trace of its own but its addresses.
+            for _, card in cards:
+                subnet = parse(str(card.get("address") or ""))
+                if subnet is not None and not network.startswith("network:@"):
+                    self.subnets.setdefault(network, str(subnet))
 
     def _read(self, key: str, body: Mapping[str, Any]) -> None:
         kind = body.get("kind")

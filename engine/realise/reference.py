@@ -69,13 +69,13 @@ port accepts connections, for ten minutes at most. Machines that wait for each o
 
 ## Secrets
 
-The content of a secret is neither in the plan nor in the user-data. The machine fetches it once, over HTTPS, with a
-token that is good for one use, for an hour, and for the machine whose BIOS UUID it tells in `X-Escale-Machine`
-(taken from the DMI serial number, since `product_uuid` has its first half swapped on newer virtual hardware). The
-answer is JSON, `{path: base64}`. The files stand below `/var/lib/escale/secrets`, which only root may enter, so
-that a restart needs no second fetch; a file has mode 0444 unless the service asks for another, since containers
-need not run as root. A secret that was not supplied is an empty file, with a warning. Contents that change reach a
-machine with its next update.
+The content of a secret is neither in the plan nor in the user-data. The machine fetches it once, by POST over
+HTTPS, with a token that is good for one use, for an hour, and for the machine whose BIOS UUID it tells in
+`X-Escale-Machine` (taken from the DMI serial number, since `product_uuid` has its first half swapped on newer
+virtual hardware). The answer is JSON, `{path: base64}`. The files stand below `/var/lib/escale/secrets`, which only
+root may enter, so that a restart needs no second fetch; a file has mode 0444 unless the service asks for another,
+since containers need not run as root. A secret that was not supplied is an empty file, with a warning. Contents
+that change reach a machine with its next update.
 
 Values in `environment` are part of the drawing, and stand in the user-data.
 

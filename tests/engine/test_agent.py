@@ -283,6 +283,7 @@ class Portal:
     ca: str
     contents: dict[str, str]
     status: int = 200
+    refusals: int = 0  # how often it refuses before it answers
     seen: list[dict[str, str]] = field(default_factory=list)
 
 
@@ -291,8 +292,13 @@ def portal(tmp_path: Path) -> Iterator[Portal]:
     certificate, key = _certificate(tmp_path)
 
     class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
+        def do_POST(self) -> None:
             made.seen.append(dict(self.headers) | {"path": self.path})
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            if made.refusals:
+                made.refusals -= 1
+                self.send_error(403)
+                return
             self.send_response(made.status)
             if made.status == 302:
                 self.send_header("Location", made.url + "elsewhere")
@@ -393,7 +399,7 @@ def test_secrets_that_are_no_longer_used_are_removed(computer: Computer, portal:
     assert not (computer.root / "var/lib/escale/secrets/all/old").exists()
 
 
-@pytest.mark.parametrize("status", [401, 403, 404, 410, 302])
+@pytest.mark.parametrize("status", [401, 404, 405, 410, 302])
 def test_a_refusal_keeps_the_containers_from_starting(computer: Computer, portal: Portal, status: int) -> None:
     computer.wants(secrets=[secret("password")])
     portal.status = status
@@ -402,6 +408,29 @@ def test_a_refusal_keeps_the_containers_from_starting(computer: Computer, portal
     assert done.returncode == 1
     assert "refused" in done.stdout
     assert len(portal.seen) == 1, "a refusal is final, and a redirect is not followed"
+    assert not computer.ups
+
+
+def test_a_machine_that_boots_before_its_token_is_bound_asks_again(computer: Computer, portal: Portal) -> None:
+    computer.wants(secrets=[secret("password")])
+    portal.contents = {secret("password")["path"]: b64("x")}
+    portal.refusals = 3
+    offer(computer, portal)
+    done = computer.run(ESCALE_PATIENCE_S="20")
+    assert done.returncode == 0, done.stdout
+    assert len(portal.seen) == 4
+    assert computer.ups
+
+
+def test_a_token_that_stays_refused_ends_with_what_to_do(computer: Computer, portal: Portal) -> None:
+    computer.wants(secrets=[secret("password")])
+    portal.status = 403
+    offer(computer, portal)
+    done = computer.run()
+    assert done.returncode == 1
+    assert "refused to hand out the secrets (403)" in done.stdout
+    assert "deploy again" in done.stdout
+    assert len(portal.seen) > 2
     assert not computer.ups
 
 

@@ -259,6 +259,13 @@ def test_a_network_that_the_drawing_names_must_exist() -> None:
     assert errors(desired) == ["realise.network_missing"]
 
 
+def test_addresses_on_a_borrowed_network_stay_though_it_leaves_no_trace_of_its_own() -> None:
+    here = target(capabilities=set())
+    first = draw(APART + "networks: {default: {x-escale: {subnet: 10.7.0.0/24}}}\n", on=here)
+    prior = {key: to_json(resource) for key, resource in first.resources.items() if key.startswith("machine:")}
+    assert machines(draw(APART, on=here, prior=prior)) == machines(first)
+
+
 def test_addresses_stay_when_services_come_and_go() -> None:
     first = draw(APART)
     prior = {key: to_json(resource) for key, resource in first.resources.items()}
