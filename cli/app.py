@@ -58,9 +58,12 @@ def login(
 
 
 @app.command()
-def logout() -> None:
+def logout(as_json: AsJson = False) -> None:
     """Forget the address and token that were kept."""
     login_path().unlink(missing_ok=True)
+    if as_json:
+        render.print_json({"forgotten": True})
+        return
     render.out.print("Forgotten. The token itself stays valid until it is revoked in the portal.")
 
 
@@ -71,8 +74,10 @@ def config(
     project_name: Annotated[str | None, typer.Option("--project-name", help="Instead of the folder's name.")] = None,
     profile: Profiles = None,
     env_file: Annotated[Path | None, typer.Option("--env-file", help="Instead of the .env beside the file.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
 ) -> None:
     """Print the normal form of a Compose file, as the reference does; works without a portal."""
+    format = "json" if as_json else format
     if format not in ("json", "yaml"):
         raise typer.BadParameter("must be json or yaml", param_hint="--format")
     project = _load(files.find_compose(file), project_name, profile, env_file)
@@ -275,9 +280,15 @@ def cancel(
 def retry(operation: str, wait: Wait = False, as_json: AsJson = False) -> None:
     """Go on with a failed operation from the step that failed."""
     client = _client()
-    client.post(f"/api/v1/operations/{operation}/retry/")
+    body, _ = client.post(f"/api/v1/operations/{operation}/retry/")
     if wait:
-        _exit_by(render.watch(client, operation, quiet=as_json), as_json=as_json)
+        body = render.watch(client, operation, quiet=as_json)
+    if as_json:
+        render.print_json(body)
+    elif not wait:
+        render.out.print(f"Goes on. `escale operations {operation} --watch` follows it.")
+    if wait:
+        _exit_by(body, as_json=as_json)
 
 
 def run() -> None:
