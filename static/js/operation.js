@@ -138,10 +138,9 @@
       live(false);
       if (source?.readyState === EventSource.CLOSED) {
         stop();
-        setTimeout(() => {
-          later(head, "escale:head", 0);
-          start();
-        }, 5000);
+        // Closed for good by the server, or by a failure: the head tells which, and what still lives is followed again.
+        setTimeout(() => later(head, "escale:head", 0), 3000);
+        setTimeout(() => document.getElementById("live") && start(), 6000);
       }
     });
     source.addEventListener("message", receive);
