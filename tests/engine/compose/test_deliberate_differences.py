@@ -186,6 +186,13 @@ DIFFERENCES = [
         ours="compose.name.missing",
         reference='"name": "project"',
     ),
+    Difference(
+        name="texts with the character NUL",
+        why="Nothing downstream can hold one: no argument of a program, no file name, no database.",
+        text='services: {web: {image: x, labels: {a: "b\\0c"}}}\n',
+        ours="compose.text.nul",
+        reference='"a": "b\\u0000c"',
+    ),
     # --- what the reference gets wrong ---
     Difference(
         name="labels whose name starts with x-",
