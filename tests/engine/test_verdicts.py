@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from engine.realise.verdicts import TABLE, rule_for
-from tests.engine.drawings import draw, entry, found, part
+from engine.userdata import read_file
+from tests.engine.drawings import draw, entry, found, machines, part
+from tests.engine.test_userdata import read_by_compose
 
 SCHEMA = json.loads(
     (Path(__file__).parents[2] / "engine" / "compose" / "schema" / "compose-spec.json").read_text(encoding="utf-8")
@@ -245,6 +247,12 @@ def test_what_is_dropped_does_not_reach_the_machine() -> None:
     assert "placement" not in service["deploy"]
     assert service["deploy"]["restart_policy"] == {"condition": "any", "delay": "5s"}
     assert found(desired, "realise.no_gpu")
+
+
+def test_compose_can_read_a_part_with_everything_in_it(tmp_path: Path) -> None:
+    text = read_file(machines(draw(EVERYTHING, files={"key.txt": "x"}))["host-1"].userdata, "/opt/escale/compose.yaml")
+    assert text is not None
+    assert set(read_by_compose(tmp_path, text)["services"]) == {"web", "db"}
 
 
 def test_a_service_of_a_provider_is_left_out_with_a_warning() -> None:
