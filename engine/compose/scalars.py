@@ -92,11 +92,17 @@ def _kind_of(value: Any) -> str:
 
 def _binary(text: str) -> str:
     try:
-        return base64.b64decode(text.replace("\n", "").replace("\r", ""), validate=True).decode(errors="replace")
+        data = base64.b64decode(text.replace("\n", "").replace("\r", ""), validate=True)
     except (binascii.Error, ValueError):
         raise Refusal(
             "compose.yaml.tag", "A `!!binary` value is not valid base64 - encode it again or drop the tag."
         ) from None
+    if b"\0" in data:
+        raise Refusal(
+            "compose.text.nul",
+            "A `!!binary` value holds the character NUL - no container, file or database takes it as text - use a file.",
+        )
+    return data.decode(errors="replace")
 
 
 def _number(text: str) -> Any:

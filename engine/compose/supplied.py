@@ -49,6 +49,10 @@ class SuppliedFiles:
                 "compose.limit.bytes",
                 f"{what} `{path}` has more than {self._limits.max_bytes:,} bytes - it is refused - make it smaller.",
             )
+        if b"\0" in data:
+            raise Refusal(
+                "compose.text.nul", f"{what} `{path}` holds the character NUL - it is no text - save it as UTF-8 text."
+            )
         try:
             return data.decode("utf-8-sig")
         except UnicodeDecodeError:

@@ -141,6 +141,8 @@ def test_any_template(template: str) -> None:
         ("x-a: &a [*a]", "compose.yaml.recursion"),
         ("services: {a: {image: x, scale: " + "9" * 500 + "}}", "compose.value.cast"),
         ("services: {a: {image: x}}\n---\n- a\n", "compose.yaml.root"),
+        ('services: {a: {image: x, labels: {a: "\\0"}}}', "compose.text.nul"),
+        ("services: {a: {image: x, labels: {a: !!binary AAAA}}}", "compose.text.nul"),
     ],
 )
 def test_a_clear_reason_is_given(text: str | bytes, code: str) -> None:
