@@ -100,7 +100,7 @@ def _binary(text: str) -> str:
     if b"\0" in data:
         raise Refusal(
             "compose.text.nul",
-            "A `!!binary` value holds the character NUL - no container, file or database takes it as text - use a file.",
+            "A `!!binary` value holds the character NUL - no container, file or database takes it - use a file.",
         )
     return data.decode(errors="replace")
 
