@@ -59,6 +59,11 @@ class Stack:
             time.sleep(0.25)
         raise AssertionError(f"not ready after {timeout_s} s:\n{self.output()}")
 
+    @property
+    def pid(self) -> int:
+        """Return the process id of the launcher."""
+        return self._process.pid
+
     def output(self) -> str:
         return (self.home / "output.txt").read_text(errors="replace")
 

@@ -14,7 +14,7 @@ from tests.e2e.conftest import WIDE
 from tests.e2e.test_a_newcomer_deploys_and_destroys import drop
 from tests.journeys.stack import Stack
 
-pytestmark = [pytest.mark.slow, pytest.mark.component, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.component, pytest.mark.timeout(600), pytest.mark.xdist_group("journeys")]
 
 FOLDER = Path(__file__).parent.parent / "corpus" / "awesome-compose" / "nginx-flask-mysql"
 PATIENCE_MS = 60_000

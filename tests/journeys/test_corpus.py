@@ -20,7 +20,7 @@ from tests.journeys.vcenter import compose_of, user_data
 CORPUS = sorted((Path(__file__).parent.parent / "corpus" / "awesome-compose").glob("*/compose.y*ml"))
 FINAL = {"succeeded", "failed", "cancelled", "reverted", "revert_failed"}
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200), pytest.mark.xdist_group("journeys")]
 
 
 def images_for(text: str) -> dict[str, str]:
