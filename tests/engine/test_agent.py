@@ -35,8 +35,8 @@ if [ "$1" = -p ]; then
     [ -s "$4.tags" ] || exit 2
     cat "$4.tags"
 else
-    found=$(grep -ls "^UUID=$2$" "$ESCALE_ROOT"/dev/*.tags) || exit 2
-    echo "${found%.tags}"
+    found=$(grep -ls "^$4$" "$ESCALE_ROOT"/dev/*.tags) || exit 2
+    for tags in $found; do echo "${tags%.tags}"; done
 fi
 """,
     "mkfs.ext4": 'printf "UUID=%s\\nTYPE=ext4\\n" "$3" > "$4.tags"',
@@ -68,8 +68,13 @@ class Computer:
     def remove(self, name: str) -> None:
         (self.bin / name).unlink()
 
-    def disk(self, device: str, unit: int, content: bytes = b"", tags: str = "") -> Path:
-        (self.root / f"sys/class/scsi_device/2:0:{unit}:0/device/block/{device}").mkdir(parents=True)
+    def disk(
+        self, device: str, unit: int, content: bytes = b"", tags: str = "", host: int = 2, driver: str = "vmw_pvscsi"
+    ) -> Path:
+        (self.root / f"sys/class/scsi_device/{host}:0:{unit}:0/device/block/{device}").mkdir(parents=True)
+        controller = self.root / f"sys/class/scsi_host/host{host}"
+        controller.mkdir(exist_ok=True)
+        (controller / "proc_name").write_text(f"{driver}\n")
         path = self.root / "dev" / device
         path.write_bytes(content or bytes(1 << 16))
         if tags:
@@ -212,17 +217,45 @@ def test_each_blank_disk_is_told_from_the_others_by_its_unit(computer: Computer)
     assert computer.called("mkfs.xfs") == [f"mkfs.xfs -q -m uuid={UUID.replace('1', '9')} /dev/sdb"]
 
 
-def test_a_file_system_of_somebody_else_is_mounted_and_not_formatted(computer: Computer) -> None:
-    computer.disk("sdb", 1, tags="UUID=other\nTYPE=xfs\n")
+@pytest.mark.parametrize("kind", ["ext4", "xfs", "btrfs"])
+def test_a_file_system_of_somebody_else_is_neither_mounted_nor_formatted(computer: Computer, kind: str) -> None:
+    computer.disk("sdb", 1, tags=f"LABEL=payroll\nUUID={UUID.replace('1', '8')}\nTYPE={kind}\n")
     computer.wants(disks=[data_disk()])
-    assert computer.run("disks").returncode == 0
-    assert not [call for call in computer.calls if call.startswith("mkfs")]
-    assert len(computer.called("mount")) == 1
+    done = computer.run("up")
+    assert done.returncode == 1
+    for told in ("/dev/sdb", f"TYPE={kind}, LABEL=payroll", "left alone", f"blkdiscard -z {computer.root}/dev/sdb"):
+        assert told in done.stdout
+    assert not [call for call in computer.calls if call.startswith(("mkfs", "mount ", "docker"))]
+
+
+def test_a_copy_of_the_file_system_is_a_question_for_people(computer: Computer) -> None:
+    for device, unit in (("sdb", 1), ("sdc", 2)):
+        computer.disk(device, unit, tags=f"UUID={UUID}\nTYPE=ext4\n")
+    computer.wants(disks=[data_disk()])
+    done = computer.run("disks")
+    assert done.returncode == 1
+    assert "detach the copies" in done.stdout
+    assert not computer.called("mount")
+
+
+@pytest.mark.parametrize("driver", ["mptspi", "ahci", "iscsi_tcp"])
+def test_a_blank_disk_at_another_controller_is_no_candidate(computer: Computer, driver: str) -> None:
+    computer.disk("sdb", 1, driver=driver)
+    computer.wants(disks=[data_disk()])
+    done = computer.run("disks")
+    assert done.returncode == 1
+    assert f"sdb hangs at another controller, {driver}" in done.stdout
+    assert not [call for call in computer.calls if call.startswith(("mkfs", "mount "))]
 
 
 @pytest.mark.parametrize(
     ("content", "tags"),
-    [(b"", "PTTYPE=gpt\n"), (b"", "TYPE=crypto_LUKS\n"), (b"\0" * 1000 + b"precious" + b"\0" * 1000, "")],
+    [
+        (b"", "PTTYPE=gpt\n"),
+        (b"", "TYPE=crypto_LUKS\n"),
+        (b"\0" * 1000 + b"precious" + b"\0" * 1000, ""),
+        (bytes(3 << 20) + b"EFI PART" + bytes(504), ""),
+    ],
 )
 def test_a_disk_that_is_not_blank_is_never_formatted(computer: Computer, content: bytes, tags: str) -> None:
     computer.disk("sdb", 1, content, tags)
@@ -235,8 +268,8 @@ def test_a_disk_that_is_not_blank_is_never_formatted(computer: Computer, content
 
 def test_a_partitioned_system_disk_at_the_same_unit_of_another_controller_is_no_candidate(computer: Computer) -> None:
     computer.disk("sdb", 1)
-    folder = computer.root / "sys/class/scsi_device/0:0:1:0/device/block/sda"
-    (folder / "sda1").mkdir(parents=True)
+    computer.disk("sda", 1, host=0)
+    (computer.root / "sys/class/scsi_device/0:0:1:0/device/block/sda/sda1").mkdir()
     computer.wants(disks=[data_disk()])
     assert computer.run("disks").returncode == 0
     assert computer.called("mount") == ["mount -o noatime /dev/sdb /var/lib/escale/volumes/data"]
@@ -244,7 +277,7 @@ def test_a_partitioned_system_disk_at_the_same_unit_of_another_controller_is_no_
 
 def test_two_disks_at_one_unit_are_a_question_for_people(computer: Computer) -> None:
     computer.disk("sdb", 1)
-    (computer.root / "sys/class/scsi_device/3:0:1:0/device/block/sdc").mkdir(parents=True)
+    computer.disk("sdc", 1, host=3)
     computer.wants(disks=[data_disk()])
     done = computer.run("disks")
     assert done.returncode == 1
