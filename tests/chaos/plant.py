@@ -139,9 +139,7 @@ class Plant:
         from apps.operations.models import WorkerBeat
 
         wanted = {f"{name}@chaos" for name in names}
-        until(
-            lambda: wanted <= set(WorkerBeat.objects.values_list("name", flat=True)), timeout_s, "no beat", self
-        )
+        until(lambda: wanted <= set(WorkerBeat.objects.values_list("name", flat=True)), timeout_s, "no beat", self)
 
     def close(self) -> None:
         for pid in self.cloud.stopped():
