@@ -60,8 +60,10 @@ port accepts connections, for ten minutes at most. Machines that wait for each o
 - **Which disk is which.** A blank disk is found by its SCSI unit, which the plan fixes for life (`/dev/sd*` names
   depend on the order in which the kernel finds disks; by-path names depend on the slot of the controller). It is
   formatted with a file system whose UUID is known to the plan, and is found by that UUID from then on, wherever it
-  is attached. A disk that is not blank is never formatted. cloud-init's own `fs_setup` is not used: without a
-  partition it formats again whenever the instance id changes, and every update changes it.
+  is attached. Only disks at paravirtual controllers count as blank ones. A disk that is not blank is never
+  formatted, and one with another file system is never mounted: the machine says so in its journal and starts no
+  container. cloud-init's own `fs_setup` is not used: without a partition it formats again whenever the instance id
+  changes, and every update changes it.
 - A disk that has grown is noticed within five minutes, without a restart.
 - **Files and folders** that were supplied beside the drawing are copied to the machine. Absolute paths are the
   machine's own. What was not supplied is left out.
