@@ -356,7 +356,7 @@ def _descend(notes: Notes, path: Path, node: _Node, value: Any) -> None:
     if children and isinstance(value, dict) and "*" not in children:
         for key, below in value.items():
             child = children.get(key)
-            if child is not None and below is not None:
+            if child is not None and below not in (None, {}, []):  # empty ones are added by the loader
                 _descend(notes, (*path, key), child, below)
         return
     rule = node.rule

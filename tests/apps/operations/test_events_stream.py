@@ -68,9 +68,7 @@ class Watcher:
 async def watching(person, operation, query="", **headers):
     client = AsyncClient()
     address = f"/api/v1/operations/{operation.pk}/events/{query}"
-    response = await client.get(
-        address, headers={**SSE, "authorization": f"Bearer {person.token_text}", **headers}
-    )
+    response = await client.get(address, headers={**SSE, "authorization": f"Bearer {person.token_text}", **headers})
     assert response.status_code == 200, getattr(response, "content", "")
     assert response["Content-Type"] == "text/event-stream"
     watcher = Watcher(response)
