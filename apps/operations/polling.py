@@ -1,4 +1,9 @@
-"""Poll the open tasks of a cloud in one call, more often while they are young, so that their end is seen in time."""
+"""Poll the open tasks of a cloud in one call, as often as it takes to see their ends in time and no more.
+
+The interval is a fraction of how long tasks of the kind have taken here, or of their age while nothing is known. So
+what waiting for the next look adds to a task stays in proportion, and a cloud whose clones take minutes is asked
+every few seconds.
+"""
 
 from __future__ import annotations
 
@@ -36,12 +41,18 @@ class Groups:
     def __init__(self, figures: Tuning) -> None:
         self._figures = figures
         self._groups: dict[tuple[str, Any], Group] = {}
+        self._usual_s: dict[tuple[str, str], float] = {}  # by handler and verb
+
+    def learn(self, handler: str, verb: str, duration_s: float) -> None:
+        """Note how long a task has taken; later ones weigh more."""
+        known = self._usual_s.get((handler, verb), duration_s)
+        self._usual_s[handler, verb] = 0.7 * known + 0.3 * duration_s
 
     def add(self, held: Held, at: float, *, at_once: bool = False) -> None:
         """Poll a step from now on."""
         group = self._of(held)
         group.steps[held.context.step_id] = held
-        group.next_at = min(group.next_at, at if at_once else at + self._figures.poll_min_s)
+        group.next_at = min(group.next_at, at if at_once else at + self._pause(held, at))
 
     def discard(self, held: Held) -> None:
         """Poll a step no longer."""
@@ -102,11 +113,15 @@ class Groups:
         return outcomes, []
 
     def _interval(self, group: Group, at: float) -> float:
-        """Return the pause until the next call, a fraction of the youngest task's age: so an end is seen in time."""
-        age = min((at - held.begun for held in group.steps.values()), default=0.0)
-        figures = self._figures
-        pause_s = max(figures.poll_min_s, min(age * figures.poll_fraction, figures.poll_max_s))
+        """Return the pause until the next call: that of the task which needs the shortest one."""
+        pause_s = min((self._pause(held, at) for held in group.steps.values()), default=0.0)
         return pause_s * random.uniform(0.9, 1.1)  # noqa: S311
+
+    def _pause(self, held: Held, at: float) -> float:
+        # Half of the usual duration: a task that is much faster than usual is still seen in good time.
+        usual_s = self._usual_s.get((held.handler, held.context.verb), 0.0) / 2
+        figures = self._figures
+        return max(figures.poll_min_s, min(max(at - held.begun, usual_s) * figures.poll_fraction, figures.poll_max_s))
 
     def _of(self, held: Held) -> Group:
         key = (held.handler, held.context.cloud_id)

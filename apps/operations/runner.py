@@ -132,6 +132,8 @@ class Driver:
             if self.state not in states.OPERATION_DRIVEN:
                 return False
             self._claims.prepare(cursor)
+            for handler, verb, duration_s in transitions.usual_durations(cursor, self.id):
+                self._groups.learn(handler, verb, duration_s)
         return True
 
     def _loop(self, budget_s: float, stop: Callable[[], bool]) -> None:
@@ -264,6 +266,8 @@ class Driver:
                 self._keep_waiting(held, write, sent_at)
             else:
                 self.report.finished += write.new == states.SUCCEEDED
+                if write.old == states.WAITING and write.new == states.SUCCEEDED:
+                    self._groups.learn(held.handler, held.context.verb, now() - held.begun)
                 self._drop(held)
         for held, _ in answers:
             if held.context.step_id not in written and held.state == states.RUNNING:

@@ -396,6 +396,16 @@ def root_cause(cursor: Any, operation_id: uuid.UUID, *, of_undo: bool) -> tuple[
     return (row[0], row[1], json.loads(row[2]) if row[2] else None) if row else None
 
 
+def usual_durations(cursor: Any, operation_id: uuid.UUID) -> list[tuple[str, str, float]]:
+    """Return how long tasks have taken in this operation so far, in seconds, by handler and verb."""
+    cursor.execute(
+        "SELECT handler, verb, avg(extract(epoch FROM finished_at - started_at))::float8 FROM operations_step"
+        " WHERE operation_id = %s AND state = 'succeeded' AND handle <> '' GROUP BY handler, verb",
+        [operation_id],
+    )
+    return list(cursor.fetchall())
+
+
 def next_due(cursor: Any, operation_id: uuid.UUID, worker: str) -> tuple[float | None, bool]:
     """Return in how many seconds somebody should look at the operation again, and whether somebody else drives it."""
     cursor.execute(

@@ -14,16 +14,18 @@ class Tuning:
 
     lease_s: float = 30.0  # a worker that is gone for this long has lost its steps
     heartbeat_s: float = 10.0  # how often a worker renews its leases
-    budget_s: float = 20.0  # how long one poke may drive an operation
+    budget_s: float = 50.0  # how long one poke may drive an operation when no other one waits for a worker
     slice_s: float = 2.0  # how long it may do so while other operations wait for a worker
     glance_s: float = 1.0  # how often an idle driver looks for a cancel request
-    call_timeout_s: float = 60.0  # a call to a handler that takes longer is given up; its lease runs out
+    call_timeout_s: float = 45.0  # a call to a handler that takes longer is given up; its lease runs out
     threads: int = 16  # calls to handlers at the same time, per driver
     claim_batch: int = 250  # steps of inline handlers per transaction
     cloud_concurrency: int = 16  # open tasks per cloud, over all operations
-    poll_min_s: float = 0.2
+    poll_min_s: float = 0.1
     poll_max_s: float = 5.0
-    poll_fraction: float = 0.05  # the interval as a part of the youngest task's age: bounds how late an end is seen
+    poll_fraction: float = (
+        0.05  # the pause between polls, as a part of a task's age or usual duration
+    )
     backoff_base_s: float = 1.0
     backoff_max_s: float = 60.0
     unreachable_s: float = 1_800.0  # a task that could not be polled for this long is given up
