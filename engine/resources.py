@@ -108,8 +108,9 @@ class Nic:
 class DiskMount:
     """Where a data disk stands on a machine.
 
-    ``unit`` is the SCSI unit that the connector attaches the disk at, on a paravirtual controller (1-15
-    but 7; the agent takes no blank disk at any other): the guest finds a disk that is still blank by it, and by its file system's UUID from then on.
+    ``unit`` is the SCSI unit that the connector attaches the disk at, on a paravirtual controller (1-15 but 7; the
+    agent takes no blank disk at any other): the guest finds a disk that is still blank by it, and by its file
+    system's UUID from then on.
     A machine's mounts keep their units for life; new ones get the lowest that is free.
     """
 
