@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import yaml
@@ -30,8 +31,9 @@ class _Node:
         self.column = column
         self.block = block  # a block collection or nothing: its key is the better place to point at
         self.text = text  # of a scalar
-        self.children: dict[str | int, tuple[Position | None, _Node]] = {}
-        self.merged: list[_Node] = []
+        # Most nodes are scalars and never get children: they share what is empty.
+        self.children = _CHILDLESS
+        self.merged: Sequence[_Node] = ()
         self.elements: dict[str, tuple[Position | None, _Node]] | None = None
 
     def find(self, key: str | int) -> tuple[Position | None, _Node] | None:
@@ -55,6 +57,9 @@ class _Node:
                     for name in (text, text.partition("=")[0], text.partition(":")[0]):
                         self.elements.setdefault(name, found)
         return self.elements.get(key)
+
+
+_CHILDLESS: dict[str | int, tuple[Position | None, _Node]] = {}
 
 
 class SourceLocator(Locator):
@@ -141,9 +146,10 @@ def _index_document(parser: Any, roots: list[_Node]) -> None:
             # An alias is located where it stands; what is below it, where the anchor is.
             node = _Node(mark.line + 1, mark.column + 1, False)
             if target is not None:
-                node.merged.append(target)
+                node.merged = [target]
         elif kind is MappingStartEvent or kind is SequenceStartEvent:
             node = _Node(mark.line + 1, mark.column + 1, not event.flow_style)
+            node.children = {}
         else:
             return
         if kind is not AliasEvent and event.anchor is not None:
@@ -178,6 +184,6 @@ def _attach(
         keys[-1] = ("", Position(node.line, node.column))
         return
     if key[0] == "<<":
-        parent.merged.append(node)
+        parent.merged = [*parent.merged, node]
     else:
         parent.children.setdefault(key[0], (key[1], node))

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from engine import graph
+from engine.collector import paused_collector
 from engine.observed import ObservedResource, ObservedState
 from engine.plan import Change, Plan, ResourceChange
 from engine.planner import removal
@@ -37,7 +38,8 @@ def plan(
     ``state``: "running" tells that a machine which is off now was switched off by somebody, and stays off; without it a
     machine that is off is started. A plan with error findings must not be executed.
     """
-    return _Planner(desired, observed, prior, owner, target_name).run()
+    with paused_collector():
+        return _Planner(desired, observed, prior, owner, target_name).run()
 
 
 class _Planner:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from engine.collector import paused_collector
 from engine.compose.model import Project
 from engine.findings import Finding
 from engine.observed import Target
@@ -48,7 +49,8 @@ def realise(
             ("services",),
         )
         return Desired({}, (), (finding,), Requirements())
-    return realise_machines(project, target, owner, policy, images, prior)
+    with paused_collector():
+        return realise_machines(project, target, owner, policy, images, prior)
 
 
 def _replicas(service: Mapping[str, Any]) -> int:

@@ -52,8 +52,8 @@ class Notes:
 
     @property
     def entries(self) -> tuple[LedgerEntry, ...]:
-        """Return the ledger in the order of the source; entries without a line last."""
-        return tuple(sorted(self._entries.values(), key=_place))
+        """Return the ledger in the order of the source; entries without a line last, of one line as they were made."""
+        return tuple(sorted(self._entries.values(), key=_line))
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -62,6 +62,5 @@ class Notes:
         return tuple(sorted(self._findings, key=lambda finding: rank[finding.severity]))
 
 
-def _place(entry: LedgerEntry) -> tuple[int, str, str]:
-    line = entry.line if entry.line is not None else 1 << 30
-    return line, "\0".join(map(str, entry.path)), entry.code
+def _line(entry: LedgerEntry) -> int:
+    return entry.line if entry.line is not None else 1 << 30

@@ -33,10 +33,10 @@ class Unit:
     soft: frozenset[str] = frozenset()  # services that it avoids
     likes: tuple[str, ...] = ()  # services whose machines it tries first
 
-    @property
-    def services(self) -> frozenset[str]:
-        """Return the services that it has containers of."""
-        return frozenset(service for service, _ in self.workloads)
+    services: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "services", frozenset([service for service, _ in self.workloads]))
 
 
 @dataclass(slots=True)
