@@ -59,10 +59,18 @@ class Leases:
         """Return how many calls to handlers are under way."""
         return sum(1 for held in self._held.values() if held.called_at is not None)
 
-    def expired(self) -> list[Held]:
-        """Return the steps whose lease may have run out: suspended too long, or a call that never came back."""
+    def expired(self, *, give_up_calls: bool = False) -> list[Held]:
+        """Return the steps whose lease may have run out: suspended too long, or a call that never came back.
+
+        With ``give_up_calls`` also those whose call has taken so long that their lease is no longer prolonged.
+        """
         at = now()
-        return [held for held in self._held.values() if at >= held.lease_ends]
+        longest_s = self._figures.call_timeout_s if give_up_calls else float("inf")
+        return [
+            held
+            for held in self._held.values()
+            if at >= held.lease_ends or (held.called_at is not None and at - held.called_at > longest_s)
+        ]
 
     def renew(self) -> list[Held]:
         """Prolong all leases in one statement, and return the steps that belong to somebody else by now.

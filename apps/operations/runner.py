@@ -153,6 +153,8 @@ class Driver:
             if not self._answers:
                 if self._stopping and not self._leases.calling():
                     return
+                if self._stopping:
+                    self._persist(self._give_back_waiting)
                 if not len(self._leases) and not self._claims.more and not self._lines:
                     return
                 self._cancel_open()
@@ -367,8 +369,8 @@ class Driver:
             self._drop(held)
 
     def _forget_expired(self) -> None:
-        for held in self._leases.expired():
-            log.warning("step %s: the lease has run out; it is left to others", held.context.step_key)
+        for held in self._leases.expired(give_up_calls=self._stopping):
+            log.warning("step %s: its lease has run out or does soon; it is left to others", held.context.step_key)
             self.report.stale += 1
             self._drop(held)
 
@@ -404,6 +406,18 @@ class Driver:
                 [self.id],
             )
             return bool(cursor.fetchone()[0])
+
+    def _give_back_waiting(self) -> None:
+        """Let others poll what waits while a call that is still under way keeps this driver."""
+        waiting = [held for held in self._leases if held.state == states.WAITING]
+        if waiting:
+            self._session.prepare()
+            with turn(self.id) as current:
+                current.write([self._returned(held) for held in waiting], self.tuning.lease_s)
+                current.due_in_s = 0.0
+                current.poke()
+            for held in waiting:
+                self._drop(held)
 
     def _give_back(self) -> None:
         """Give back what is still owned, and note when somebody should look again."""

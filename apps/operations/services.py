@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from django.db import connection, transaction
 
+from apps.audit.services import record
 from apps.operations import states, transitions
 from apps.operations.graph import ranks
 from apps.operations.journal import Turn, turn
@@ -17,6 +18,7 @@ from apps.operations.models import Claim, Operation
 from apps.operations.registry import handler_named, kind_named
 from apps.operations.rollback import reopen
 from apps.operations.texts import tidy
+from apps.tenancy.access import Actor
 from apps.tenancy.faults import fault
 from apps.tenancy.models import Organization, Project, User
 
@@ -110,11 +112,11 @@ def submit(
     return operation
 
 
-def cancel(operation: Operation, mode: CancelMode = "stop", *, actor: str = "") -> Operation:
+def cancel(operation: Operation, mode: CancelMode = "stop", *, who: Actor | None = None) -> Operation:
     """Stop an operation: nothing more is started, open tasks are cancelled at the cloud, running calls finish.
 
-    ``revert`` then takes back what was done. A second call may turn ``stop`` into ``revert``. Faults
-    ``operation.ended`` and ``operation.reverting``.
+    ``revert`` then takes back what was done. A second call may turn ``stop`` into ``revert``. With ``who`` it is
+    audited. Faults ``operation.ended`` and ``operation.reverting``.
     """
     with turn(operation.pk) as current:
         row = current.row
@@ -125,7 +127,7 @@ def cancel(operation: Operation, mode: CancelMode = "stop", *, actor: str = "") 
         if row.state == states.CANCELLING:
             if mode == "revert" and row.cancel_mode != "revert":
                 current.amend(cancel_mode=mode)
-                current.event("operation.state", state=row.state, mode=mode, actor=actor)
+                current.event("operation.state", state=row.state, mode=mode, actor=_name(who))
         else:
             for key in transitions.skip_unstarted(current.cursor, row.id, "The operation was cancelled before it."):
                 current.event("step.state", key, state=states.SKIPPED)
@@ -133,22 +135,23 @@ def cancel(operation: Operation, mode: CancelMode = "stop", *, actor: str = "") 
             if row.state in (states.PLANNING, states.AWAITING_APPROVAL):
                 current.end(states.CANCELLED)
             else:
-                current.move(states.CANCELLING, mode=mode, actor=actor)
+                current.move(states.CANCELLING, mode=mode, actor=_name(who))
         _set_off(current)
+        _audit(who, operation, "cancel", mode=mode)
     operation.refresh_from_db()
     return operation
 
 
-def retry(operation: Operation, *, actor: str = "") -> Operation:
+def retry(operation: Operation, *, who: Actor | None = None) -> Operation:
     """Go on from what failed or was skipped; what has succeeded is not done again. Takes the claims again.
 
-    A rollback that failed is resumed instead. Faults ``operation.not_retryable``, ``operation.superseded``,
-    ``operation.conflict``.
+    A rollback that failed is resumed instead. With ``who`` it is audited. Faults ``operation.not_retryable``,
+    ``operation.superseded``, ``operation.conflict``.
     """
     with turn(operation.pk) as current:
         row = current.row
         if row.state == states.REVERT_FAILED:
-            _resume_rollback(current, operation, actor)
+            _resume_rollback(current, operation, who)
         elif row.state in (states.FAILED, states.CANCELLED):
             _come_back(operation)
             current.cursor.execute(
@@ -158,25 +161,27 @@ def retry(operation: Operation, *, actor: str = "") -> Operation:
             )
             reopen(current, [(i, k, s, json.loads(d)) for i, k, s, d in current.cursor.fetchall()])
             current.amend(error=None, cancel_mode="")
-            current.move(states.QUEUED, actor=actor, retry=True)
+            current.move(states.QUEUED, actor=_name(who), retry=True)
             _tell_kind(current)
         else:
             raise fault("operation.not_retryable", title=operation.title, state=row.state)
         _set_off(current)
+        _audit(who, operation, "retry")
     operation.refresh_from_db()
     return operation
 
 
-def rollback(operation: Operation, *, actor: str = "") -> Operation:
+def rollback(operation: Operation, *, who: Actor | None = None) -> Operation:
     """Take back what an operation that failed or was cancelled did, in the reverse order. Takes the claims again.
 
-    Faults ``operation.not_reversible``, ``operation.superseded``, ``operation.conflict``.
+    With ``who`` it is audited. Faults ``operation.not_reversible``, ``operation.superseded``, ``operation.conflict``.
     """
     with turn(operation.pk) as current:
         if current.row.state not in (states.FAILED, states.CANCELLED, states.REVERT_FAILED):
             raise fault("operation.not_reversible", title=operation.title, state=current.row.state)
-        _resume_rollback(current, operation, actor)
+        _resume_rollback(current, operation, who)
         _set_off(current)
+        _audit(who, operation, "rollback")
     operation.refresh_from_db()
     return operation
 
@@ -192,9 +197,9 @@ def later_operation(operation: Operation) -> Operation | None:
 # Parts ----------------------------------------------------------------------------------------------------------
 
 
-def _resume_rollback(current: Turn, operation: Operation, actor: str) -> None:
+def _resume_rollback(current: Turn, operation: Operation, who: Actor | None) -> None:
     _come_back(operation)
-    current.begin_rollback(actor)
+    current.begin_rollback(_name(who))
     _tell_kind(current)
 
 
@@ -210,6 +215,15 @@ def _come_back(operation: Operation) -> None:
 def _tell_kind(current: Turn) -> None:
     if current.kind.on_resumed:
         current.kind.on_resumed(current.model())
+
+
+def _name(who: Actor | None) -> str:
+    return who.actor if who is not None else "system"
+
+
+def _audit(who: Actor | None, operation: Operation, verb: str, **data: Any) -> None:
+    if who is not None:
+        record(who, f"operation.{verb}", "operation", operation.pk, operation.title, {"kind": operation.kind, **data})
 
 
 def _set_off(current: Turn) -> None:

@@ -139,8 +139,8 @@ def undo(request: HttpRequest, principal: Principal, operation_id: Any) -> HttpR
     return _steer(request, principal, operation_id, services.rollback, _("Undoing what was done, in reverse order."))
 
 
-def _cancel_and_undo(operation: Operation, *, actor: str) -> Operation:
-    return services.cancel(operation, "revert", actor=actor)
+def _cancel_and_undo(operation: Operation, *, who: Principal) -> Operation:
+    return services.cancel(operation, "revert", who=who)
 
 
 def _steer(
@@ -149,7 +149,7 @@ def _steer(
     operation = _operation(request, principal, operation_id)
     require(principal, showing.role_to_steer(principal, operation), operation.project)
     try:
-        act(operation, actor=principal.actor)
+        act(operation, who=principal)
     except Fault as error:
         flash_fault(request, error)
     else:

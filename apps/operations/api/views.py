@@ -195,21 +195,21 @@ class OperationViewSet(ListModelMixin, RetrieveModelMixin, ScopedViewSet):
         body = CancelSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         mode = body.validated_data["mode"]
-        return self._steer(lambda operation: services.cancel(operation, mode, actor=self.principal.actor))
+        return self._steer(lambda operation: services.cancel(operation, mode, who=self.principal))
 
     @extend_schema(summary="Go on with a failed or cancelled operation", request=None, responses=ACCEPTED)
     @action(detail=True, methods=["post"], url_name="api-retry")
     @idempotent
     def retry(self, request: Request, id: str) -> Response:
         """Go on from what failed; what has succeeded is not done again. A rollback that failed is resumed."""
-        return self._steer(lambda operation: services.retry(operation, actor=self.principal.actor))
+        return self._steer(lambda operation: services.retry(operation, who=self.principal))
 
     @extend_schema(summary="Take back what an operation did", request=None, responses=ACCEPTED)
     @action(detail=True, methods=["post"], url_name="api-rollback")
     @idempotent
     def rollback(self, request: Request, id: str) -> Response:
         """Take back, in the reverse order, what a failed or cancelled operation did."""
-        return self._steer(lambda operation: services.rollback(operation, actor=self.principal.actor))
+        return self._steer(lambda operation: services.rollback(operation, who=self.principal))
 
     def _steer(self, act: Callable[[Operation], Operation]) -> Response:
         operation = self.get_object()

@@ -13,8 +13,8 @@ from tests.apps.operations.scripted import Recorder
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_an_operation_that_has_not_begun_is_cancelled_at_once(start):
-    operation = cancel(start({"a": {}, "b": {}}, after={"b": ["a"]}, kind="test.recorded"), actor="bob")
+def test_an_operation_that_has_not_begun_is_cancelled_at_once(start, bob):
+    operation = cancel(start({"a": {}, "b": {}}, after={"b": ["a"]}, kind="test.recorded"), who=bob.principal)
     assert operation.state == "cancelled"
     assert steps_of(operation) == {"a": "skipped", "b": "skipped"}
     assert Recorder.events == [("finished", "cancelled")]

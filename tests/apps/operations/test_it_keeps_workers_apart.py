@@ -336,6 +336,34 @@ def test_what_a_driver_gives_back_has_a_time_at_which_somebody_looks_again(start
     assert (step.state, step.lease_until) == ("waiting", None)
 
 
+def test_a_call_that_hangs_does_not_keep_what_waits_from_being_polled_by_others(start, script):
+    release, entered = threading.Event(), threading.Event()
+
+    def on_start(step):
+        if step.step_key == "hangs":
+            entered.set()
+            release.wait(20)
+            return Outcome.done()
+        return None
+
+    script.on_start = on_start
+    operation = start({"hangs": {}, "waits": {"task_s": 60}})
+    driver = threading.Thread(target=lambda: (drive(operation.pk, budget_s=0.5), connections.close_all()))
+    driver.start()
+    try:
+        assert entered.wait(5)
+        until = time.monotonic() + 5
+        while step_of(operation, "waits").lease_until is not None or steps_of(operation)["waits"] != "waiting":
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        assert driver.is_alive()
+        assert steps_of(operation)["hangs"] == "running"
+    finally:
+        release.set()
+        driver.join(10)
+    assert steps_of(operation)["hangs"] == "succeeded"
+
+
 def test_a_driver_that_is_told_to_stop_gives_back_soon(start):
     operation = start({"a": {"task_s": 60}})
     began = time.monotonic()

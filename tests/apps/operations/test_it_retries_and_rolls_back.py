@@ -11,10 +11,10 @@ pytestmark = pytest.mark.django_db(transaction=True)
 ONCE = {"fail": {"permanent": True}, "fail_times": 1}
 
 
-def test_a_retry_goes_on_from_what_failed(start, finish, script):
+def test_a_retry_goes_on_from_what_failed(start, finish, script, bob):
     operation = finish(start({"a": {}, "b": ONCE, "c": {}}, after={"b": ["a"], "c": ["b"]}, kind="test.recorded"))
     assert steps_of(operation) == {"a": "succeeded", "b": "failed", "c": "blocked"}
-    operation = finish(retry(operation, actor="bob"))
+    operation = finish(retry(operation, who=bob.principal))
     assert operation.state == "succeeded"
     assert operation.error is None
     assert script.called("start") == ["a", "b", "b", "c"]
@@ -71,11 +71,11 @@ def test_what_succeeded_or_runs_is_neither_retried_nor_rolled_back(start, finish
         assert caught.value.code == "operation.not_reversible"
 
 
-def test_a_rollback_takes_back_what_succeeded_and_what_failed_half_way(start, finish, script):
+def test_a_rollback_takes_back_what_succeeded_and_what_failed_half_way(start, finish, script, bob):
     steps = {"folder": {"result": {"moref": "g-1"}}, "vm": {"fail": {"permanent": True}}, "start": {}, "net": {}}
     operation = finish(start(steps, after={"vm": ["folder"], "start": ["vm"]}, kind="test.recorded"))
     assert operation.state == "failed"
-    operation = finish(rollback(operation, actor="bob"))
+    operation = finish(rollback(operation, who=bob.principal))
     assert operation.state == "reverted"
     undone = script.called("undo")
     assert set(undone) == {"undo:vm", "undo:folder", "undo:net"}

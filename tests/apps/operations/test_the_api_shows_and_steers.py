@@ -111,6 +111,19 @@ def test_cancelling_answers_202_with_the_address(start, bob):
     assert any(data.get("actor") == "token bob's token of bob" for _, _, data in events_of(operation))
 
 
+def test_who_steers_is_audited(start, finish, bob, alice):
+    operation = finish(start({"a": ONCE}))
+    bob.api.post(f"{BASE}{operation.pk}/retry/")
+    bob.api.post(f"{BASE}{operation.pk}/cancel/")
+    bob.api.post(f"{BASE}{operation.pk}/rollback/")
+    bob.api.post(f"{BASE}{operation.pk}/cancel/")  # refused: not audited as done
+    from apps.audit.models import Entry
+
+    entries = Entry.objects.filter(object_id=str(operation.pk)).order_by("sequence")
+    assert [entry.action for entry in entries] == ["operation.retry", "operation.cancel", "operation.rollback"]
+    assert {entry.actor for entry in entries} == {"token bob's token of bob"}
+
+
 def test_cancelling_in_an_odd_way_is_refused(start, bob):
     operation = start({"a": {}})
     assert bob.api.post(f"{BASE}{operation.pk}/cancel/", {"mode": "explode"}).json()["code"] == "invalid"
