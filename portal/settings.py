@@ -189,6 +189,8 @@ CELERY_TIMEZONE = "UTC"
 # which some workers consume and others do not.
 CELERY_TASK_ROUTES = {"apps.clouds.tasks.*": {"queue": "inventory"}, "portal.tasks.*": {"queue": "inventory"}}
 CELERY_BEAT_SCHEDULE = {
+    # The relay does this all the time; beat stands in for it while it is away.
+    "sweep the journal": {"task": "operations.sweep", "schedule": 10.0, "options": {"expires": 10}},
     "refresh the clouds": {"task": "apps.clouds.tasks.refresh_clouds", "schedule": 60.0},
     "sweep": {"task": "operations.sweep", "schedule": 30.0, "options": {"expires": 30}},
     "forget what has expired": {"task": "portal.tasks.forget_expired", "schedule": 3600.0},
