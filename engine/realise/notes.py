@@ -12,14 +12,20 @@ Verdict = Literal["honoured", "approximated", "dropped"]
 Path = tuple[str | int, ...]
 
 
+# Keys with maps below them, on whose parts verdicts differ.
+_MAPS = frozenset({"depends_on", "deploy", "networks"})
+
+
 class Notes:
     """Gather ledger entries and findings of one drawing; the first entry of a path and code wins."""
 
     def __init__(self, project: Project) -> None:
         self._locate = project.locate
         self._entries: dict[tuple[Path, str], LedgerEntry] = {}
+        self._tabled: list[LedgerEntry] = []
         self._findings: list[Finding] = []
-        self.covered: set[Path] = set()  # first three parts of the paths: the table of verdicts is silent on them
+        self.covered: set[Path] = set()  # keys that an entry speaks on: the table of verdicts is silent on them
+        self.split: set[Path] = set()  # keys of which entries speak on parts only
 
     def ledger(self, path: Path, verdict: Verdict, reason: str, code: str) -> None:
         """Enter how a key fares; ``code`` without its ``ledger.`` prefix."""
@@ -30,6 +36,15 @@ class Notes:
             path, verdict, reason, f"ledger.{code}", position.line if position else None
         )
         self.covered.add(path[:3])
+        if len(path) > 3 and path[2] in _MAPS:
+            self.covered.remove(path[:3])
+            self.split.add(path[:3])
+            self.covered.update((path[:4], path))
+
+    def enter(self, path: Path, verdict: Verdict, reason: str, code: str) -> None:
+        """Enter a verdict of the table, which comes by each path once and after all others; ``code`` in full."""
+        position = self._locate(path)
+        self._tabled.append(LedgerEntry(path, verdict, reason, code, position.line if position else None))
 
     def finding(self, code: str, severity: Severity, message: str, path: Path = (), hint: str = "") -> None:
         """Report a finding at a node of the drawing (or at none)."""
@@ -53,7 +68,7 @@ class Notes:
     @property
     def entries(self) -> tuple[LedgerEntry, ...]:
         """Return the ledger in the order of the source; entries without a line last, of one line as they were made."""
-        return tuple(sorted(self._entries.values(), key=_line))
+        return tuple(sorted((*self._entries.values(), *self._tabled), key=_line))
 
     @property
     def findings(self) -> tuple[Finding, ...]:

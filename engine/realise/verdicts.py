@@ -289,7 +289,7 @@ def _grow(prefix: str) -> _Node:
     for key in TABLE:
         if key.startswith(f"{prefix}."):
             parts.setdefault(key[len(prefix) + 1 :].split(".")[0])
-    code = ".".join(part for part in prefix.removeprefix("services.").split(".") if part not in ("*", "[]"))
+    code = "ledger." + ".".join(part for part in prefix.removeprefix("services.").split(".") if part not in ("*", "[]"))
     return _Node(TABLE.get(prefix), code, {part: _grow(f"{prefix}.{part}") for part in parts})
 
 
@@ -334,7 +334,11 @@ def enter(notes: Notes, config: Mapping[str, Any], extended: Iterable[Path] = ()
                 continue
             if value == _IMPLIED:
                 continue  # `networks`, as the loader adds it where the drawing says nothing
-            _descend(notes, ("services", name, key), node, value)
+            place = ("services", name, key)
+            if place in notes.split:
+                _descend_around(notes, place, node, value)
+            else:
+                _descend(notes, place, node, value)
     project = config.get("name")
     for section, node in _SECTIONS.items():
         for name, body in (config.get(section) or {}).items():
@@ -345,10 +349,28 @@ def enter(notes: Notes, config: Mapping[str, Any], extended: Iterable[Path] = ()
                 if child is not None and value not in (None, {}, []) and (section, name, key) not in covered:
                     _descend(notes, (section, name, key), child, value)
     if config.get("models"):
-        notes.ledger(("models",), TABLE["models"].verdict, TABLE["models"].reason, "models")
+        notes.enter(("models",), TABLE["models"].verdict, TABLE["models"].reason, "ledger.models")
     for path in extended:
         rule = TABLE[".".join((str(path[0]), "*", "x-escale")) if len(path) > 1 else "x-escale"]
-        notes.ledger(path, rule.verdict, rule.reason, "x-escale")
+        notes.enter(path, rule.verdict, rule.reason, "ledger.x-escale")
+
+
+def _descend_around(notes: Notes, path: Path, node: _Node, value: Mapping[str, Any]) -> None:
+    """Enter the table's verdicts for the parts of a key that no entry speaks on."""
+    covered = notes.covered
+    for key, below in value.items():
+        place = (*path, key)
+        child = node.children.get(key) or node.children.get("*")
+        if place not in covered:
+            if child is not None and key in node.children:
+                _descend(notes, place, child, below)
+            elif node.rule is not None:
+                notes.enter(place, node.rule.verdict, node.rule.reason, node.code)
+        elif child is not None and isinstance(below, dict):
+            for inner, deeper in below.items():
+                grandchild = child.children.get(inner)
+                if grandchild is not None and deeper is not None and (*place, inner) not in covered:
+                    _descend(notes, (*place, inner), grandchild, deeper)
 
 
 def _descend(notes: Notes, path: Path, node: _Node, value: Any) -> None:
@@ -361,7 +383,7 @@ def _descend(notes: Notes, path: Path, node: _Node, value: Any) -> None:
         return
     rule = node.rule
     if rule is not None and rule.reason:
-        notes.ledger(path, rule.verdict, rule.reason, node.code)
+        notes.enter(path, rule.verdict, rule.reason, node.code)
     if not children:
         return
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
@@ -371,4 +393,4 @@ def _descend(notes: Notes, path: Path, node: _Node, value: Any) -> None:
                 child = children["*" if "*" in children else "[]"].children.get(key)
                 # Under a list or map only what is not plainly honoured is worth a line of its own.
                 if child is not None and child.rule is not None and child.rule.verdict != H and below is not None:
-                    notes.ledger((*path, position, key), child.rule.verdict, child.rule.reason, child.code)
+                    notes.enter((*path, position, key), child.rule.verdict, child.rule.reason, child.code)

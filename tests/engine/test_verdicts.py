@@ -249,6 +249,36 @@ def test_what_is_dropped_does_not_reach_the_machine() -> None:
     assert found(desired, "realise.no_gpu")
 
 
+def test_an_entry_on_a_part_of_a_key_hides_none_of_the_other_parts() -> None:
+    text = """
+    services:
+      web:
+        image: a
+        depends_on: {far: {condition: service_started}, near: {condition: service_started}}
+        networks: {net: {ipv4_address: 172.20.0.9, aliases: [www], link_local_ips: [169.254.1.1]}, other: {}}
+        deploy: {mode: global, placement: {constraints: [x == y]}, labels: {a: b}}
+      near: {image: b, networks: [other]}
+      far: {image: c, expose: [1], networks: [net], x-escale: {isolation: machine}}
+    networks: {net: {ipam: {config: [{subnet: 172.20.0.0/24}]}}, other: {}}
+    """
+    desired = draw(text)
+    told = {
+        ".".join(map(str, one.path[2:])): one.verdict for one in desired.ledger if one.path[:2] == ("services", "web")
+    }
+    assert told == {
+        "image": "honoured",
+        "depends_on.far": "approximated",
+        "depends_on.near": "honoured",
+        "networks.net.ipv4_address": "approximated",
+        "networks.net.aliases": "honoured",
+        "networks.net.link_local_ips": "honoured",
+        "networks.other": "honoured",
+        "deploy.mode": "approximated",
+        "deploy.placement": "dropped",
+        "deploy.labels": "dropped",
+    }
+
+
 def test_compose_can_read_a_part_with_everything_in_it(tmp_path: Path) -> None:
     text = read_file(machines(draw(EVERYTHING, files={"key.txt": "x"}))["host-1"].userdata, "/opt/escale/compose.yaml")
     assert text is not None
