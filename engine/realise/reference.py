@@ -87,6 +87,12 @@ A machine's containers change with its user-data: it is stopped, updated and sta
 files, since the instance id is new. Compose then makes only those containers anew that changed. More CPUs or memory
 take the same way. Another template, cluster or network card replaces the machine: data disks move over, the system
 disk goes.
+
+What somebody changed on the cloud, and the drawing did not, is kept and told: sizes, a larger disk, a machine that
+was switched off. What is missing is made again; a volume that is missing comes back blank, with a warning. A
+removed volume is loss of data, and needs a separate yes. A machine with a disk that the drawing never made, or with
+snapshots, is neither replaced nor deleted: the plan says which one, and is blocked until somebody has taken it
+away.
 """
 
 
