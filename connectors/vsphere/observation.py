@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from connectors.vsphere import folders, machine, markers, properties, volumes
+from connectors.vsphere import folders, holders, machine, markers, volumes
 from connectors.vsphere.cloud import Cloud
 from connectors.vsphere.machine import Machine
 from connectors.vsphere.soap import Ref
@@ -26,15 +26,14 @@ def observe(cloud: Cloud, owner: Owner) -> ObservedState:
     if folder is not None:
         seen = _folder(cloud, folder, owner)
         resources[seen.key] = seen
-        machines = _machines(cloud, folder, owner)
-    holders: dict[str, str] = {}
-    for found in sorted(machines, key=_preference):
+        machines = holders.in_folder(cloud, owner)
+    ours = [each for each in machines if each.marks.deployment == owner.deployment_id and not each.template]
+    for found in sorted(ours, key=_preference):
         seen = _machine(cloud, found, owner)
         if not found.marks.resource or seen.key in resources:
             strays.append(seen)
             continue
         resources[seen.key] = seen
-        holders.update({disk["path"].casefold(): found.instance_uuid for disk in seen.attributes["disks"]})
     for network in cloud.estate().networks:
         marks = markers.read_network(network.description)
         if marks.get("deployment") == owner.deployment_id:
@@ -47,8 +46,11 @@ def observe(cloud: Cloud, owner: Owner) -> ObservedState:
                 {"name": network.name, "vlan": network.vlan},
             )
             _place(resources, strays, seen)
-    for disk in volumes.of_deployment(cloud, owner):
-        _place(resources, strays, _volume(disk, holders))
+    disks = volumes.of_deployment(cloud, owner)
+    held = holders.of_disks(cloud, owner, {disk.path: disk.datastore.ref for disk in disks}, machines)
+    for disk in disks:
+        holder = next(iter(held.get(disk.path, ())), None)
+        _place(resources, strays, _volume(disk, holder.external_id if holder is not None else None))
     return ObservedState(resources, tuple(strays))
 
 
@@ -64,12 +66,6 @@ def _folder(cloud: Cloud, folder: Ref, owner: Owner) -> ObservedResource:
     key = "folder:deployment"
     digest = config_hash(Folder(key, tuple(path)))
     return ObservedResource(key, "folder", folder.value, digest, {"path": path})
-
-
-def _machines(cloud: Cloud, folder: Ref, owner: Owner) -> list[Machine]:
-    found = properties.within(cloud.session, folder, {"VirtualMachine": machine.PATHS})
-    parsed = [machine.parse(ref, facts) for ref, facts in found.items()]
-    return [each for each in parsed if each.marks.deployment == owner.deployment_id and not each.template]
 
 
 def _preference(found: Machine) -> tuple[bool, tuple[int, str]]:
@@ -106,7 +102,7 @@ def _machine(cloud: Cloud, found: Machine, owner: Owner) -> ObservedResource:
     return ObservedResource(key, "machine", found.instance_uuid, found.marks.hash, attributes)
 
 
-def _volume(disk: volumes.Found, holders: dict[str, str]) -> ObservedResource:
+def _volume(disk: volumes.Found, attached_to: str | None) -> ObservedResource:
     size_gib = disk.size_kib // 2**20
     key = markers.volume_key(disk.file)
     digest = config_hash(Volume(key, key.partition(":")[2], size_gib))
@@ -114,6 +110,6 @@ def _volume(disk: volumes.Found, holders: dict[str, str]) -> ObservedResource:
         "size_gib": size_gib,
         "datastore": disk.datastore.name,
         "path": disk.path,
-        "attached_to": holders.get(disk.path.casefold()),
+        "attached_to": attached_to,
     }
     return ObservedResource(key, "volume", disk.path, digest, attributes)

@@ -47,6 +47,22 @@ def beneath(session: Session, ref: Ref, through: str, paths: Paths, *, own: Sequ
     return _retrieve(session, [spec], wanted)
 
 
+def across(session: Session, refs: Iterable[Ref], through: str, paths: Paths) -> dict[Ref, Facts]:
+    """Return the properties of the objects that a property of any of ``refs`` lists (``vm`` of datastores)."""
+    wanted = list(dict.fromkeys(refs))
+    if not wanted:
+        return {}
+    objects = [
+        _collector.ObjectSpec(
+            obj=managed(ref),
+            skip=True,
+            selectSet=[_collector.TraversalSpec(type=managed_type(ref.type), path=through, skip=False)],
+        )
+        for ref in wanted
+    ]
+    return _retrieve(session, objects, paths)
+
+
 def within(session: Session, container: Ref, paths: Paths) -> dict[Ref, Facts]:
     """Return the properties of all objects of some types anywhere below a folder, datacenter or cluster."""
     with _view(session, container, list(paths)) as view:

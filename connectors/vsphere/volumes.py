@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from connectors.base import ConnectorError, Outcome
-from connectors.vsphere import directories, faults, folders, machine, markers, properties, specs
+from connectors.vsphere import directories, faults, holders, markers, specs
 from connectors.vsphere.cloud import Cloud
 from connectors.vsphere.estate import Datastore, missing
 from connectors.vsphere.faults import is_a
-from connectors.vsphere.machine import Machine
+from connectors.vsphere.holders import Holder
 from connectors.vsphere.notes import Note, TaskEnd
 from connectors.vsphere.placement import offered
 from connectors.vsphere.soap import VimFault
@@ -98,9 +98,12 @@ def extend(cloud: Cloud, action: Action, key: str) -> Outcome:
     wanted_kib = int(action.spec["size_gib"]) * _KIB_PER_GIB
     path = path_of(cloud, action.owner, action.resource, action)
     note = Note("volume.extend", "extend", key, action.resource, action.owner, data={"path": path})
-    attached = _attachment(cloud, action.owner, path)
-    if attached is not None:
-        holder, disk = attached
+    held = _holders(cloud, action.owner, path)
+    if held and (held[0].machine is None or held[0].disk is None):
+        # A base that grows below a delta makes the delta unreadable.
+        raise holders.foreign(path, held[0], "grown")
+    if held and held[0].machine is not None and held[0].disk is not None:
+        holder, disk = held[0].machine, held[0].disk
         if disk.size_kib >= wanted_kib:
             return _extended(path, disk.size_kib)
         config = specs.config(devices=[specs.grow_disk(disk.node, wanted_kib)])
@@ -132,7 +135,7 @@ def advance_extend(cloud: Cloud, note: Note, end: TaskEnd) -> Outcome:
 
 
 def delete(cloud: Cloud, action: Action, key: str) -> Outcome:
-    """Delete a disk that no machine holds. Its directory goes with the deployment's folder."""
+    """Delete a disk that no machine on the vCenter holds. Its directory goes with the deployment's folder."""
     path = path_of(cloud, action.owner, action.resource, action, required=False)
     if not path:
         return Outcome.done("gone already", gone=True)
@@ -142,11 +145,12 @@ def delete(cloud: Cloud, action: Action, key: str) -> Outcome:
             f"The disk {path} was left alone - it is not in this deployment's directory - look at it and plan again",
             permanent=True,
         )
-    attached = _attachment(cloud, action.owner, path)
-    if attached is not None:
+    for holder in _holders(cloud, action.owner, path):
+        if holder.machine is None:
+            raise holders.foreign(path, holder, "deleted")
         raise ConnectorError(
             "cloud.busy",
-            f"The disk {path} is attached to {attached[0].name} - it would break that machine - detach it first",
+            f"The disk {path} is attached to {holder.name} - it would break that machine - detach it first",
             retry_after=10.0,
         )
     note = Note("volume.delete", "delete", key, action.resource, action.owner, data={"path": path})
@@ -269,18 +273,10 @@ def _datastore_name(path: str) -> str:
     return path.partition("[")[2].partition("]")[0]
 
 
-def _attachment(cloud: Cloud, owner: Owner, path: str) -> tuple[Machine, machine.Disk] | None:
-    """Return the machine of the deployment that holds a disk."""
-    folder = folders.of_deployment(cloud, owner)
-    if folder is None:
-        return None
-    found = properties.within(cloud.session, folder, {"VirtualMachine": machine.PATHS})
-    for ref, facts in found.items():
-        holder = machine.parse(ref, facts)
-        for disk in holder.disks:
-            if machine.same_path(re.sub(r"-\d{6}\.vmdk$", ".vmdk", disk.path), path):
-                return holder, disk
-    return None
+def _holders(cloud: Cloud, owner: Owner, path: str) -> list[Holder]:
+    """Return who holds a disk, those that are not the deployment's first."""
+    datastore = cloud.surveyor.datastore(_datastore_name(path))
+    return holders.of_disks(cloud, owner, {path: datastore.ref}).get(path, [])
 
 
 def _disks(cloud: Cloud, owner: Owner, datastores: Sequence[Datastore], pattern: str) -> list[Found]:
