@@ -85,8 +85,11 @@ class FakeConnector:
         strays: list[ObservedResource] = []
         with self._store.transaction() as db:
             self._advance(db)
-            things = Effects(db, self._options, now).of_deployment(owner.deployment_id)
-        attached = {disk["id"]: thing["id"] for thing in things for disk in thing["data"].get("disks", ())}
+            effects = Effects(db, self._options, now)
+            things = effects.of_deployment(owner.deployment_id)
+            # Machines of others, too: theirs count most, since nothing here takes a disk off them.
+            holders = sorted(effects.all("machine"), key=lambda each: each["deployment"] != owner.deployment_id)
+        attached = {disk["id"]: thing["id"] for thing in holders for disk in thing["data"]["disks"]}
         for thing in sorted(things, key=lambda each: (each["visible_at"], each["id"])):
             if thing["visible_at"] > now:
                 continue
@@ -406,7 +409,7 @@ def _observed(thing: Mapping[str, Any], attached: Mapping[str, str]) -> Observed
                 for disk in data["disks"]
             ],
             "tools": data["power"] == "on",
-            "snapshots": 0,
+            "snapshots": data.get("snapshots", 0),
         }
     elif thing["kind"] == "volume":
         attributes = {

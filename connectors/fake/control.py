@@ -70,6 +70,12 @@ class Control:
             data["disks"].append({"volume": None, "id": str(uuid.uuid4()), "path": "[bronze] elsewhere/other"})
             db.execute("UPDATE thing SET data = ? WHERE id = ?", (dump(data), machine))
 
+    def hold(self, volume: str) -> str:
+        """Put a machine of somebody else's into the cloud that has a volume attached; return the machine's id."""
+        machine = self.put_machine("somebody-elses")
+        self.change(machine, disks=[{"volume": None, "id": volume, "path": ""}])
+        return machine
+
     def change(self, external_id: str, **data: Any) -> None:
         """Change a thing's data behind everybody's back (``power="off"``)."""
         with self._store.transaction() as db:

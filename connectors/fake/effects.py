@@ -105,7 +105,7 @@ class Effects:
         found = self.owned(payload)
         if found is None:
             return {"gone": True}
-        if any(machine["data"]["folder"] == found["name"] for machine in self._all("machine")):
+        if any(machine["data"]["folder"] == found["name"] for machine in self.all("machine")):
             raise ConnectorError(
                 "cloud.foreign",
                 f"The folder {found['name']} was left alone - it still holds machines - move or delete them first",
@@ -130,7 +130,7 @@ class Effects:
         found = self.owned(payload)
         if found is None:
             return {"gone": True}
-        users = [machine["name"] for machine in self._all("machine") if found["id"] in machine["data"]["networks"]]
+        users = [machine["name"] for machine in self.all("machine") if found["id"] in machine["data"]["networks"]]
         if users:
             raise ConnectorError(
                 "cloud.busy", f"The network {found['name']} is in use by {', '.join(users)} - delete them first"
@@ -160,8 +160,15 @@ class Effects:
         found = self.owned(payload)
         if found is None:
             return {"gone": True}
-        for machine in self._all("machine"):
+        for machine in self.all("machine"):
             if any(disk["id"] == found["id"] for disk in machine["data"]["disks"]):
+                if machine["deployment"] != found["deployment"]:
+                    raise ConnectorError(
+                        "cloud.foreign",
+                        f"The volume {found['name']} was not deleted - the machine {machine['name']}, which is not in "
+                        "this deployment, holds it - detach it there, then retry",
+                        permanent=True,
+                    )
                 raise ConnectorError(
                     "cloud.busy", f"The volume {found['name']} is attached to {machine['name']} - detach it first"
                 )
@@ -249,6 +256,7 @@ class Effects:
         data = found["data"]
         detached = [disk["volume"] for disk in data["disks"] if disk["volume"]]
         if detached:
+            _refuse_snapshots(found)
             data.update(before={"disks": data["disks"], "hash": data["hash"]}, hash="detached")
             data["disks"] = [disk for disk in data["disks"] if not disk["volume"]]
             self.save(found["id"], data)
@@ -265,6 +273,7 @@ class Effects:
         found = self.owned(payload)
         if found is None:
             return {"gone": True}
+        _refuse_snapshots(found)
         if any(not disk["volume"] for disk in found["data"]["disks"]):
             raise ConnectorError(
                 "cloud.foreign",
@@ -277,7 +286,8 @@ class Effects:
 
     # Details
 
-    def _all(self, kind: str) -> list[dict[str, Any]]:
+    def all(self, kind: str) -> list[dict[str, Any]]:
+        """List the things of a kind, whosever they are."""
         rows = self.db.execute("SELECT * FROM thing WHERE kind = ? ORDER BY id", (kind,)).fetchall()
         return [{**dict(row), "data": json.loads(row["data"])} for row in rows]
 
@@ -321,6 +331,16 @@ class Effects:
 
 def _hash(spec: Mapping[str, Any]) -> str:
     return str(spec.get("config_hash") or config_hash(from_json(spec)))
+
+
+def _refuse_snapshots(machine: Mapping[str, Any]) -> None:
+    if machine["data"].get("snapshots"):
+        raise ConnectorError(
+            "cloud.foreign",
+            f"The machine {machine['name']} was left alone - somebody took snapshots of it, which hold its disks - "
+            "delete or consolidate the snapshots, then retry",
+            permanent=True,
+        )
 
 
 def _missing(what: str, name: str, known: Any) -> ConnectorError:

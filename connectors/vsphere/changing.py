@@ -78,6 +78,7 @@ def detach(cloud: Cloud, action: Action, key: str) -> Outcome:
         ours = [(disk, volume) for disk in found.disks if (volume := found.owns(disk, action.owner))]
         if not ours:
             return Outcome.done(external_id=found.instance_uuid, detached=[])
+        machine.refuse_snapshots(found, "changed")
         intent, extra = found.marks.intent, {}
         if intent is not None:
             extra = {

@@ -128,7 +128,7 @@ def _disks(cloud: Cloud, machine: Machine, intent: Intent, owner: Owner) -> list
     for disk in attached:
         wanted = any(same_path(disk.path, path) for _, path, _ in intent.disks)
         # A snapshot's delta has another path than its base: it is left alone, since it cannot be taken off anyway.
-        if not wanted and disk.key not in intent.system and machine.owns(disk, owner) and not _delta(disk.path):
+        if not wanted and not machine.is_system(disk) and machine.owns(disk, owner) and not _delta(disk.path):
             changes.append(specs.remove(disk.node))
             taken.discard((disk.controller, disk.unit))
     missing = [

@@ -94,7 +94,13 @@ class Machine:
         return None
 
     def is_system(self, disk: Disk) -> bool:
-        """Tell whether a disk came with the template."""
+        """Tell whether a disk came with the template.
+
+        Its slot alone does not say so: somebody may have put another disk there. vSphere keeps the disks of a clone
+        in the machine's own directory; one that lies elsewhere is not believed to be the template's.
+        """
+        if not same_path(disk.path.rpartition("/")[0] + "/", self.home):
+            return False
         intent = self.marks.intent
         if intent is None:  # the marker was lost: only the first disk is sure to be the template's
             return disk.key == self.disks[0].key
@@ -249,6 +255,18 @@ def foreign(machine: Machine, resource: str) -> ConnectorError:
         "somebody changed them, or it is another machine - look at it on the vCenter and plan again",
         permanent=True,
     )
+
+
+def refuse_snapshots(found: Machine, what: str) -> None:
+    """Refuse to take disks off a machine with snapshots: they stay in the chain, and would be destroyed with it."""
+    if found.snapshots:
+        raise ConnectorError(
+            "cloud.foreign",
+            f"The machine {found.name} was not {what} - it has {found.snapshots} "
+            f"snapshot{'s' if found.snapshots > 1 else ''}, which hold its disks: data would be destroyed - "
+            "delete or consolidate the snapshots on the vCenter, then retry",
+            permanent=True,
+        )
 
 
 def _count(trees: Iterable[Any]) -> int:

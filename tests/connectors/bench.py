@@ -64,6 +64,13 @@ class Bench(Protocol):
     def put_disk(self, machine: str) -> None:
         """Attach somebody else's disk to a machine."""
 
+    def hold(self, volume: Mapping[str, Any]) -> str:
+        """Attach a volume to a machine of somebody else's, elsewhere; return the machine's external id."""
+
+    def release(self, machine: str, volume: Mapping[str, Any]) -> None:
+        """Take the volume off again, as the owner of that machine."""
+
+    def snapshot(self, machine: str) -> None: ...
     def disown(self, machine: str) -> None:
         """Change a machine's markers, so that it is another deployment's."""
 

@@ -534,6 +534,34 @@ class ConnectorContract:
         assert error.code == "cloud.busy"
         assert "volume:data" in site.observe().resources
 
+    def test_a_volume_that_a_machine_of_others_holds_is_not_deleted(self, bench: Bench, site: Site) -> None:
+        site.lay_ground(volume=True)
+        volume = dict(site.facts["volume:data"])
+        holder = bench.hold(volume)
+        assert site.observe().resources["volume:data"].attributes["attached_to"] == holder
+        listing = bench.listing()
+        error = site.fails("volume.delete", site.volume())
+        assert (error.code, error.permanent) == ("cloud.foreign", True)
+        assert "somebody-elses" in error.message
+        assert bench.listing() == listing
+        bench.release(holder, volume)
+        assert site.observe().resources["volume:data"].attributes["attached_to"] is None
+        site.run("volume.delete", site.volume())
+
+    def test_a_machine_with_snapshots_keeps_its_disks_and_its_life(self, bench: Bench, site: Site) -> None:
+        site.lay_ground(volume=True)
+        machine = site.machine(disk=True)
+        site.run("machine.create", machine)
+        bench.snapshot(site.facts[machine.key]["external_id"])
+        assert site.observe().resources[machine.key].attributes["snapshots"] == 1
+        listing = bench.listing()
+        for verb in ("machine.detach", "machine.delete"):
+            error = site.fails(verb, machine.key)
+            assert (error.code, error.permanent) == ("cloud.foreign", True), verb
+            assert "snapshot" in error.message
+        assert bench.listing() == listing
+        assert self._attached(site, machine.key) == ["volume:data"]
+
     def test_a_folder_with_something_inside_is_not_deleted(self, bench: Bench, site: Site) -> None:
         site.lay_ground()
         bench.put_machine(site.facts["folder:deployment"], "somebody-elses")

@@ -81,6 +81,15 @@ class FakeBench:
     def put_disk(self, machine: str) -> None:
         self.control.put_disk(machine)
 
+    def hold(self, volume: Mapping[str, Any]) -> str:
+        return self.control.hold(volume["external_id"])
+
+    def release(self, machine: str, volume: Mapping[str, Any]) -> None:
+        self.control.change(machine, disks=[])
+
+    def snapshot(self, machine: str) -> None:
+        self.control.change(machine, snapshots=1)
+
     def disown(self, machine: str) -> None:
         self.control.disown(machine)
 

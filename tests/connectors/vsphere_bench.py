@@ -130,6 +130,33 @@ class VsphereBench:
         change = vim.vm.device.VirtualDeviceSpec(operation="add", fileOperation="create", device=disk)
         self.wait(found.ReconfigVM_Task(spec=vim.vm.ConfigSpec(deviceChange=[change])))
 
+    def hold(self, volume: Mapping[str, Any]) -> str:
+        cluster = self.all(vim.ClusterComputeResource)[0]
+        place = str(volume["path"]).partition("]")[0] + "]"
+        spec = vim.vm.ConfigSpec(
+            name=f"somebody-elses-{uuid.uuid4().hex[:6]}",
+            guestId="otherGuest64",
+            numCPUs=1,
+            memoryMB=64,
+            files=vim.vm.FileInfo(vmPathName=place),
+            deviceChange=[
+                vim.vm.device.VirtualDeviceSpec(
+                    operation="add",
+                    device=vim.vm.device.ParaVirtualSCSIController(key=-100, busNumber=0, sharedBus="noSharing"),
+                )
+            ],
+        )
+        made = self.wait(self.folder_named("Legacy").CreateVM_Task(config=spec, pool=cluster.resourcePool))
+        self.attach(made, str(volume["path"]), unit=1)
+        return str(made.config.instanceUuid)
+
+    def release(self, machine: str, volume: Mapping[str, Any]) -> None:
+        self.take_off(self.machine(machine), str(volume["path"]))
+
+    def snapshot(self, machine: str) -> None:
+        task = self.machine(machine).CreateSnapshot_Task(name="before", description="", memory=False, quiesce=False)
+        self.wait(task)
+
     def disown(self, machine: str) -> None:
         self.reconfigure(self.machine(machine), {"escale.deployment": str(uuid.uuid4())})
 
@@ -219,6 +246,27 @@ class VsphereBench:
     def reconfigure(self, machine: Any, extra: Mapping[str, str]) -> None:
         options = [vim.option.OptionValue(key=key, value=value) for key, value in extra.items()]
         self.wait(machine.ReconfigVM_Task(spec=vim.vm.ConfigSpec(extraConfig=options)))
+
+    def attach(self, machine: Any, path: str, *, unit: int, key: int = -1) -> None:
+        """Attach an existing file to a machine's first SCSI controller."""
+        controller = next(
+            each.key for each in machine.config.hardware.device if isinstance(each, vim.vm.device.VirtualSCSIController)
+        )
+        backing = vim.vm.device.VirtualDisk.FlatVer2BackingInfo(diskMode="persistent", fileName=path)
+        disk = vim.vm.device.VirtualDisk(
+            key=key, controllerKey=controller, unitNumber=unit, capacityInKB=1024, backing=backing
+        )
+        change = vim.vm.device.VirtualDeviceSpec(operation="add", device=disk)
+        self.wait(machine.ReconfigVM_Task(spec=vim.vm.ConfigSpec(deviceChange=[change])))
+
+    def take_off(self, machine: Any, path: str) -> None:
+        """Detach a file from a machine and keep it."""
+        disk = next(each for each in machine.config.hardware.device if self._file(each) == path)
+        change = vim.vm.device.VirtualDeviceSpec(operation="remove", device=disk)
+        self.wait(machine.ReconfigVM_Task(spec=vim.vm.ConfigSpec(deviceChange=[change])))
+
+    def _file(self, device: Any) -> str:
+        return device.backing.fileName if isinstance(device, vim.vm.device.VirtualDisk) else ""
 
     def wait(self, task: Any) -> Any:
         while task.info.state not in ("success", "error"):
