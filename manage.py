@@ -12,11 +12,12 @@ def run() -> None:
     from portal.env import SettingsError
 
     complete_for_manage(os.environ, sys.argv[1:2])
+    from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
     try:
         execute_from_command_line(sys.argv)
-    except SettingsError as error:
+    except (SettingsError, ImproperlyConfigured) as error:
         sys.exit(str(error))
 
 

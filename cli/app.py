@@ -180,11 +180,13 @@ def destroy(
     """Remove everything that a deployment has made, its data disks included. Asks first on a terminal."""
     client = _client()
     found = client.get(f"/api/v1/deployments/{name}/")
-    if not yes and not as_json and sys.stdin.isatty():
+    if not as_json:
         doomed = ", ".join(f"{row['kind']} {row['name']}" for row in found["resources"]) or "nothing"
-        render.err.print(f"This destroys {doomed} on {found['cloud']['name']}.", markup=False)
-        if typer.prompt(f"Type {found['name']} to confirm") != found["name"]:
-            raise CliError("Not confirmed; nothing was changed.", code="cli.not_confirmed")
+        data = " The data on its volumes is lost." if any(r["kind"] == "volume" for r in found["resources"]) else ""
+        render.err.print(f"This destroys {doomed} on {found['cloud']['name']}.{data}", markup=False)
+    ask = not yes and not as_json and sys.stdin.isatty()
+    if ask and typer.prompt(f"Type {found['name']} to confirm") != found["name"]:
+        raise CliError("Not confirmed; nothing was changed.", code="cli.not_confirmed")
     body, location = client.delete(f"/api/v1/deployments/{found['id']}/")
     _follow(client, body, location, wait=wait, as_json=as_json)
 

@@ -14,6 +14,13 @@ declare(
     _("Choose another name, or plan an update of the one that exists."),
 )
 declare(
+    "deployment.not_found",
+    404,
+    _("There is no such deployment"),
+    _("Nothing that you may see and that is not destroyed is called “{name}”."),
+    _("List the deployments and check the name, or give the id."),
+)
+declare(
     "deployment.destroyed",
     409,
     _("The deployment was destroyed"),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import uuid
 from collections.abc import Mapping
 from typing import Any
 
+from django.conf import settings
 from django.utils.text import slugify
 
 from apps.audit.services import record
@@ -21,10 +24,12 @@ from apps.tenancy.models import Project, Role
 from connectors.base import ConnectorError
 from engine import planner
 from engine.compose import ComposeError
+from engine.compose import Project as Drawing
 from engine.observed import ObservedState
 from engine.plan import Plan as EnginePlan
 from engine.realise import realise
 from engine.resources import Owner
+from engine.userdata.contents import content_of
 
 MAX_IMAGES = 1000
 
@@ -64,7 +69,7 @@ def make_plan(
         raise invalid_fault(error.findings) from None
     target = reading.target(cloud)
     prior = prior_of(deployment)
-    desired = realise(drawing, target, owner, project.policy, given, prior)
+    desired = realise(drawing, target, owner, {**project.policy, "secret_marks": secret_marks(drawing)}, given, prior)
     observed = observe(cloud, owner) if deployment is not None else ObservedState()
     body = planner.plan(desired, observed, prior, owner, cloud.name)
     return _store(principal, project, cloud, version, deployment_id, deployment_name, "apply", given, body)
@@ -118,7 +123,18 @@ def prior_of(deployment: Deployment | None) -> dict[str, Mapping[str, Any]]:
     """Return what was last applied, by resource key: the third side of the comparison."""
     if deployment is None:
         return {}
-    return {resource.key: resource.spec for resource in deployment.resources.all() if resource.spec}
+    return {row.key: {**row.spec, "state": row.state} for row in deployment.resources.all() if row.spec}
+
+
+def secret_marks(drawing: Drawing) -> dict[str, str]:
+    """Return a keyed digest for each supplied secret, so that a plan notices new contents without holding any."""
+    key = hashlib.sha256(b"escale secret marks\0" + settings.SECRET_KEY.encode()).digest()
+    contents = ((name, content_of(drawing, secret)) for name, secret in drawing.secrets().items())
+    return {
+        name: hmac.new(key, name.encode() + b"\0" + content, hashlib.sha256).hexdigest()[:24]
+        for name, content in contents
+        if content is not None
+    }
 
 
 def observe(cloud: Cloud, owner: Owner) -> ObservedState:

@@ -15,7 +15,6 @@ _STATES = {
     "machine.create": "stopped",
     "machine.start": "running",
     "machine.ready": "running",
-    "machine.update": "running",
     "machine.stop": "stopped",
 }
 _APPLIES = frozenset({"folder.create", "network.create", "volume.create", "volume.extend", "machine.create",

@@ -55,7 +55,7 @@ def find_deployment(principal: Principal, reference: object) -> Deployment:
     key = as_uuid(reference)
     found = list(rows.filter(pk=key) if key else rows.filter(name=str(reference)).exclude(state="destroyed")[:2])
     if len(found) != 1:
-        raise fault("not_found")
+        raise fault("deployment.not_found", name=str(reference)[:80])
     return found[0]
 
 

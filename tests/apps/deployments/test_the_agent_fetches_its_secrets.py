@@ -189,4 +189,4 @@ def test_a_machine_whose_token_is_bound_late_gets_them_all_the_same(booted: Boot
     portal.join()
     assert done.returncode == 0, done.stdout
     assert booted.secrets == {"password": (CANARY, 0o400)}
-    assert len(listener.asked) > 2
+    assert len(listener.asked) >= 2  # the second may be answered after the binding already
