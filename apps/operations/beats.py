@@ -26,7 +26,8 @@ from apps.operations.tuning import Tuning
 
 log = logging.getLogger(__name__)
 
-# Shared by the worker's main process and the children it forks: when a child last consumed, and whether to stop.
+# Shared by the worker's main process and the children it forks: when a child last consumed (8 bytes), whether to stop,
+# and whether the worker serves other queues than that of the pokes.
 _shared = mmap.mmap(-1, 16)
 _noted_at = 0.0
 
@@ -36,7 +37,7 @@ def note(worker: str, at_most_every_s: float = 0.0) -> None:
     global _noted_at
     at = time.monotonic()
     _shared[:8] = struct.pack("d", at)
-    if at_most_every_s and at - _noted_at < at_most_every_s:
+    if _shared[9] or (at_most_every_s and at - _noted_at < at_most_every_s):
         return
     try:
         with connection.cursor() as cursor:
@@ -53,6 +54,11 @@ def note(worker: str, at_most_every_s: float = 0.0) -> None:
 def consumed_at() -> float:
     """Return when this worker last consumed something, on the machine's monotonic clock; 0 for never."""
     return float(struct.unpack("d", _shared[:8])[0])
+
+
+def keep_quiet() -> None:
+    """Write no beats: this worker takes no pokes, so nobody may call the portal ready because of it."""
+    _shared[9] = 1
 
 
 def stop() -> None:

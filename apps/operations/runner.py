@@ -34,7 +34,7 @@ from apps.operations.graph import Graph
 from apps.operations.journal import OperationGone, Turn, turn
 from apps.operations.leases import Leases
 from apps.operations.polling import Group, Groups
-from apps.operations.registry import Handler, NotMine, find_handler
+from apps.operations.registry import Handler, NotMine, find_handler, find_kind
 from apps.operations.sessions import Session
 from apps.operations.texts import tidy_text
 from apps.operations.transitions import StepRow, Write
@@ -124,12 +124,20 @@ class Driver:
     def _begin(self) -> bool:
         self._session.prepare()
         with connection.cursor() as cursor:
-            cursor.execute("SELECT state FROM operations_operation WHERE id = %s", [self.id])
+            cursor.execute("SELECT state, kind FROM operations_operation WHERE id = %s", [self.id])
             row = cursor.fetchone()
             if row is None:
                 raise OperationGone(str(self.id))
-            self.state = row[0]
+            self.state, kind = row
             if self.state not in states.OPERATION_DRIVEN:
+                return False
+            if find_kind(kind) is None:
+                # Without its callbacks, what it did would go unrecorded: a worker of another release knows them.
+                log.error("operation %s is of the unknown kind %r; left to other workers", self.id, kind)
+                cursor.execute(
+                    "UPDATE operations_operation SET due_at = clock_timestamp() + interval '5 seconds' WHERE id = %s",
+                    [self.id],
+                )
                 return False
             self._claims.prepare(cursor)
             for handler, verb, duration_s in transitions.usual_durations(cursor, self.id):

@@ -45,7 +45,10 @@ def sweep(*_args: Any, **_options: Any) -> None:
 
 @celeryd_after_setup.connect
 def _consume_own_queue(sender: str, instance: Any, **_options: Any) -> None:
-    instance.app.amqp.queues.select_add(beats.queue_of(sender))
+    queues = instance.app.amqp.queues
+    if instance.app.conf.task_default_queue not in queues.consume_from:
+        beats.keep_quiet()
+    queues.select_add(beats.queue_of(sender))
 
 
 @worker_ready.connect

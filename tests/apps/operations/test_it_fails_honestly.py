@@ -150,6 +150,23 @@ def test_a_handle_that_cannot_be_kept_parks_the_step(start, finish, script):
     assert steps_of(operation) == {"a": "parked"}
 
 
+def test_an_operation_of_a_kind_that_nobody_knows_is_not_begun(start, finish):
+    """A worker of an older release would do the steps, and nobody would record what they made."""
+    from apps.operations import registry
+
+    operation = start({"a": {}}, kind="test.recorded")
+    known = registry._kinds.pop("test.recorded")
+    try:
+        drive(operation.pk, budget_s=1)
+        operation.refresh_from_db()
+        assert operation.state == "queued"
+        assert operation.due_at is not None
+        assert steps_of(operation) == {"a": "ready"}
+    finally:
+        registry._kinds["test.recorded"] = known
+    assert finish(operation).state == "succeeded"
+
+
 def test_a_step_whose_handler_nobody_knows_waits_for_a_release_that_does(start, script):
     from apps.operations import registry
 
