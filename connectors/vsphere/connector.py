@@ -21,6 +21,7 @@ from connectors.vsphere import (
     removal,
     session,
     survey,
+    undoing,
     volumes,
 )
 from connectors.vsphere.cloud import Cloud
@@ -139,6 +140,8 @@ class VsphereConnector:
             return self._explained(_failed(action), lambda cloud: changing.restore(cloud, inverse, back))
         if verb == "machine.update" and action.spec.get("previous"):
             return self.start(replace(inverse, spec=action.spec["previous"]), back)
+        if verb in ("volume.create", "network.create") and not external_id:
+            return self._explained(_failed(action), lambda cloud: undoing.undo(cloud, inverse, key))
         if verb in _INVERSE:
             return self.start(replace(inverse, verb=_INVERSE[verb]), back)
         return Outcome.done("nothing to undo")

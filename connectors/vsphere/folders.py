@@ -20,9 +20,8 @@ _ATTEMPTS = 5
 def create(cloud: Cloud, action: Action, key: str) -> Outcome:
     """Make sure that a folder and its parents exist. The name carries the deployment's id, so that it is the marker."""
     path = [str(name) for name in action.spec["path"]]
-    existed = find(cloud, path) is not None
     folder = ensure(cloud, path)
-    return Outcome.done(external_id=folder.value, path="/".join(path), created=not existed)
+    return Outcome.done(external_id=folder.value, path="/".join(path), created=markers.is_new(action))
 
 
 def delete(cloud: Cloud, action: Action, key: str) -> Outcome:

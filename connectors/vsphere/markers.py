@@ -132,6 +132,16 @@ def bios_uuid(owner: Owner, resource: str) -> str:
     return str(uuid.uuid5(_NAMESPACE, f"resource\0{owner.deployment_id}\0{resource}"))
 
 
+def is_new(action: Action) -> bool:
+    """Tell whether a creation's plan knew of no such thing.
+
+    Folders and disks carry the deployment's id in their names, but have no place for a step's key. So what a step
+    finds there counts as made by an earlier try of it exactly when nothing was there as it was planned.
+    """
+    known: Mapping[str, Any] = action.inputs.get(action.resource, {})
+    return not (action.external_id or known.get("external_id"))
+
+
 def short_id(owner: Owner) -> str:
     """Return the part of a deployment's id that names carry."""
     return owner.deployment_id.replace("-", "")[:8]

@@ -17,6 +17,7 @@ from connectors.vsphere import (
     power,
     properties,
     removal,
+    undoing,
     volumes,
 )
 from connectors.vsphere.cloud import TASK_PATHS, Cloud, task_end
@@ -33,6 +34,7 @@ _ON_TASK = {
     "volume.create": volumes.advance_create,
     "volume.extend": volumes.advance_extend,
     "volume.delete": volumes.advance_delete,
+    "undo": undoing.advance,
 }
 _ON_MACHINE = {
     "machine.create": cloning.advance,
@@ -132,6 +134,7 @@ def _percent(note: Note, progress: Any) -> int | None:
 
 
 _DOING = {
+    "undo": "waiting for what may still be made",
     "folder.delete": "removing the folder",
     "network.create": "making the network",
     "network.delete": "removing the network",

@@ -46,7 +46,7 @@ def create(cloud: Cloud, action: Action, key: str) -> Outcome:
         there = directories.existing(cloud, action.owner, candidates)
         file = markers.volume_file(action.resource)
         for found in _disks(cloud, action.owner, there, file):
-            return _adopt(found, wanted_kib, created=False)
+            return _adopt(found, wanted_kib, created=markers.is_new(action))
         # The deployment's directory, once made, keeps its later volumes together: a try that was interrupted
         # before its file appeared is not repeated on another datastore.
         datastore = _roomiest(there or candidates, wanted_kib) or _roomiest(candidates, wanted_kib)

@@ -6,6 +6,7 @@ import json
 import pickle
 import re
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -331,19 +332,40 @@ class ConnectorContract:
             assert outcome.state == "done", (action.key, outcome.error)
         assert bench.listing() == before
 
-    @pytest.mark.parametrize("when", ["under way", "finished"])
-    def test_undo_finds_what_a_crashed_step_made(self, bench: Bench, site: Site, when: str) -> None:
-        site.lay_ground()
+    @pytest.mark.parametrize("verb", ["folder.create", "network.create", "volume.create", "machine.create"])
+    @pytest.mark.parametrize("when", ["under way", "finished", "taken over"])
+    def test_undo_finds_what_a_crashed_step_made(self, bench: Bench, site: Site, verb: str, when: str) -> None:
+        if verb != "folder.create":
+            site.lay_ground()
+            bench.slow(verb, 0.3)
         before = bench.listing()
-        bench.slow("machine.create", 0.3)
-        action = site.action("machine.create", site.machine())
+        action = self._creation(site, verb)
         outcome = site.start(action)
-        if when == "finished":
+        if when != "under way":
             site.finish(outcome)
         bench.new_process()
-        undone = site.finish(site.connector.undo(action, {}, site.key(action)))
+        result: dict[str, Any] = {}
+        if when == "taken over":
+            result = dict(site.finish(site.start(action)).result)
+            assert result["created"] is True
+            bench.new_process()
+        undone = site.finish(site.connector.undo(action, result, site.key(action)))
         assert undone.state == "done", undone.error
+        time.sleep(0.4)  # what was under way would have shown by now
         assert bench.listing() == before
+        assert action.resource not in site.observe().resources
+
+    def test_undo_leaves_what_was_there_when_the_plan_was_made(self, bench: Bench, site: Site) -> None:
+        site.lay_ground(volume=True)
+        site.run("network.create", site.backnet())
+        listing = bench.listing()
+        site.next_operation()
+        for verb in ("folder.create", "network.create", "volume.create"):
+            action = self._creation(site, verb)
+            result = dict(site.finish(site.start(action)).result)
+            assert result["created"] is False, verb
+            assert site.finish(site.connector.undo(action, result, site.key(action))).state == "done"
+        assert bench.listing() == listing
 
     def test_undo_of_a_start_stops_and_of_a_stop_starts(self, site: Site) -> None:
         site.lay_ground()
