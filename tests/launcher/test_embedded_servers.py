@@ -65,7 +65,7 @@ def test_root_gives_itself_up_where_user_namespaces_are_forbidden(tmp_path_facto
     monkeypatch.setattr(embedded, "wrapped", _wrapped_without_namespaces)
     folder = tmp_path_factory.mktemp("open")
     for place in (folder, *folder.parents):
-        if place.owner() == "root" and place.name.startswith("pytest"):
+        if place.owner() == "root" and place.name.startswith(("pytest", "popen-")):
             place.chmod(0o711)
     folder.chmod(0o711)
     server = Postgres(folder / "postgres", free_port(), "secret")
