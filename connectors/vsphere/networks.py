@@ -13,7 +13,7 @@ from connectors.vsphere.faults import is_a
 from connectors.vsphere.notes import Note, TaskEnd
 from connectors.vsphere.soap import VimFault
 from engine.plan import Action
-from engine.resources import config_hash, from_json
+from engine.resources import Owner, config_hash, from_json
 
 
 def create(cloud: Cloud, action: Action, key: str) -> Outcome:
@@ -132,6 +132,13 @@ def _existing(cloud: Cloud, action: Action, key: str) -> Outcome | None:
     if any(network.name == action.spec["name"] for network in cloud.estate().networks):
         raise _taken(action.spec["name"])
     return None
+
+
+def of_step(cloud: Cloud, owner: Owner, resource: str, key: str) -> str | None:
+    """Return the external id of the port group that a step has made."""
+    cloud.surveyor.forget()
+    ours = _ours(cloud, owner.deployment_id, resource)
+    return next((each.ref.value for each in ours if markers.read_network(each.description).get("step") == key), None)
 
 
 def _ours(cloud: Cloud, deployment: str, resource: str) -> list[Network]:

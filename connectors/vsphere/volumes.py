@@ -187,6 +187,11 @@ def of_deployment(cloud: Cloud, owner: Owner) -> list[Found]:
     return _disks(cloud, owner, directories.usable(cloud), "*.vmdk")
 
 
+def of_resource(cloud: Cloud, owner: Owner, resource: str) -> list[Found]:
+    """Return a volume's files: one, unless somebody copied it to another datastore."""
+    return _disks(cloud, owner, directories.usable(cloud), markers.volume_file(resource))
+
+
 def path_of(cloud: Cloud, owner: Owner, resource: str, action: Action, *, required: bool = True) -> str:
     """Return the path of a volume: the recorded one, else the one that is found; "" when there is none."""
     known: Mapping[str, Any] = action.inputs.get(resource, {})
@@ -195,7 +200,7 @@ def path_of(cloud: Cloud, owner: Owner, resource: str, action: Action, *, requir
         recorded = action.external_id
     if recorded:
         return str(recorded)
-    for found in _disks(cloud, owner, directories.usable(cloud), markers.volume_file(resource)):
+    for found in of_resource(cloud, owner, resource):
         return found.path
     if required:
         raise _absent(resource)

@@ -367,6 +367,19 @@ class ConnectorContract:
             assert site.finish(site.connector.undo(action, result, site.key(action))).state == "done"
         assert bench.listing() == listing
 
+    def test_undo_of_a_refused_creation_leaves_what_stood_in_its_way(self, bench: Bench, site: Site) -> None:
+        site.lay_ground()
+        site.run("volume.create", site.volume(3))
+        site.run("network.create", site.backnet())
+        del site.facts["volume:data"], site.facts["network:back"]  # made by an operation that the plan did not see
+        listing = bench.listing()
+        site.next_operation()
+        for verb in ("volume.create", "network.create"):
+            action = self._creation(site, verb)
+            undone = site.finish(site.connector.undo(action, {}, site.key(action)))
+            assert undone.state == "done", undone.error
+        assert bench.listing() == listing
+
     def test_undo_of_a_start_stops_and_of_a_stop_starts(self, site: Site) -> None:
         site.lay_ground()
         machine = site.machine()
