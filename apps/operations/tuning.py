@@ -23,9 +23,7 @@ class Tuning:
     cloud_concurrency: int = 16  # open tasks per cloud, over all operations
     poll_min_s: float = 0.1
     poll_max_s: float = 5.0
-    poll_fraction: float = (
-        0.05  # the pause between polls, as a part of a task's age or usual duration
-    )
+    poll_fraction: float = 0.05  # the pause between polls, as a part of a task's age or usual duration
     backoff_base_s: float = 1.0
     backoff_max_s: float = 60.0
     unreachable_s: float = 1_800.0  # a task that could not be polled for this long is given up
