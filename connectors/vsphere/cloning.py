@@ -315,6 +315,10 @@ def _cloned(cloud: Cloud, note: Note, end: TaskEnd, done: Machine | None) -> Out
     if end.fault is not None and "suspects" not in note.data and not is_a(end.fault, "DuplicateName"):
         if note.data.get("undo"):
             return Outcome.done("nothing to undo")
+        if is_a(end.fault, "ManagedObjectNotFound") and not folders.exists(cloud, note.data["folder"]):
+            message = f"The folder for {note.data['name']} was removed meanwhile - another deployment's removal can do "
+            message += "that to empty folders - it is made again"
+            return Outcome.failed(ConnectorError("cloud.busy", message, retry_after=0.5))
         return Outcome.failed(faults.to_error(end.fault, f"The machine {note.data['name']} could not be cloned"))
     return _agree(cloud, note, end)
 

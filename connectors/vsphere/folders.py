@@ -132,27 +132,43 @@ def of_deployment(cloud: Cloud, owner: Owner) -> Ref | None:
 def for_machines(cloud: Cloud, action: Action) -> Ref:
     """Return the folder for a deployment's machines, made anew when somebody removed it meanwhile."""
     known: Mapping[str, Any] = action.inputs.get("folder:deployment", {})
-    if known.get("external_id"):
-        ref = Ref("Folder", str(known["external_id"]))
-        if properties.of_object(cloud.session, ref, ["name"]) is not None:
-            return ref
+    if known.get("external_id") and exists(cloud, str(known["external_id"])):
+        return Ref("Folder", str(known["external_id"]))
     path = str(known["path"]).split("/") if known.get("path") else default_path(action.owner)
     return ensure(cloud, path)
 
 
+def exists(cloud: Cloud, external_id: str) -> bool:
+    """Tell whether a folder is still there."""
+    return properties.of_object(cloud.session, Ref("Folder", external_id), ["name"]) is not None
+
+
 def ensure(cloud: Cloud, path: Sequence[str]) -> Ref:
-    """Return a folder by its path, with all that is missing made; somebody else may be making or removing it too."""
+    """Return a folder by its path, with all that is missing made; somebody else may be making or removing it too.
+
+    Other portals, and other processes' removals, take empty parents away at any moment. So the whole path is gone
+    through again when one of them vanishes on the way, and looked at once more after something was made in it.
+    """
     for attempt in range(_ATTEMPTS):
         folder = base(cloud)
         try:
             with cloud.lock("folders"):
+                made = False
                 for name in path:
-                    folder = _child(cloud, folder, name) or _create(cloud, folder, name)
+                    there = _child(cloud, folder, name)
+                    made, folder = made or there is None, there or _create(cloud, folder, name)
+                if made and not exists(cloud, folder.value):
+                    continue  # a removal that had read a parent as empty took it along
             return folder
         except VimFault as fault:
             if not (is_a(fault, "DuplicateName") or is_a(fault, "ManagedObjectNotFound")) or attempt == _ATTEMPTS - 1:
                 raise
-    raise AssertionError
+    raise ConnectorError(
+        "cloud.busy",
+        f"The folder {'/'.join(path)} was removed each time that it was made - somebody is removing the folders above "
+        "it - it is tried again",
+        retry_after=2.0,
+    )
 
 
 def _create(cloud: Cloud, parent: Ref, name: str) -> Ref:

@@ -15,6 +15,7 @@ import pytest
 
 from connectors.base import Access, ConnectorError, Outcome
 from connectors.registry import connect
+from connectors.vsphere import folders
 from engine.plan import Action
 from engine.resources import Owner
 from sandbox.simulator import Simulator
@@ -298,6 +299,60 @@ def test_a_folder_that_vanished_is_made_again_for_the_next_machine(site: Site, v
     site.lay_ground()
     vcenter.wait(vcenter.folder_named(site.folder.path[-1]).Destroy_Task())
     site.run("machine.create", site.machine())
+    assert "machine:host-1" in site.observe().resources
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_parent_that_another_portal_removes_meanwhile_is_made_again(
+    site: Site, vcenter: VsphereBench, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    site.owner = replace(site.owner, organization=f"fleeting-{when}")
+    make, removed = folders._create, []
+
+    def disturbed(cloud: Any, parent: Any, name: str) -> Any:
+        """Let the other portal destroy the organization's folder, which it has read as empty."""
+        last = name == site.folder.path[-1] and not removed
+        if last and when == "before":
+            removed.append(vcenter.wait(vcenter.folder_named(site.owner.organization).Destroy_Task()))
+        made = make(cloud, parent, name)
+        if last and when == "after":
+            removed.append(vcenter.wait(vcenter.folder_named(site.owner.organization).Destroy_Task()))
+        return made
+
+    monkeypatch.setattr(folders, "_create", disturbed)
+    site.lay_ground()
+    assert removed
+    assert site.folder.path[-1] in vcenter.folders()
+    assert "folder:deployment" in site.observe().resources
+    site.run("folder.delete", site.folder)
+    assert site.owner.organization not in vcenter.folders()
+
+
+def test_a_folder_that_vanishes_under_a_clone_is_made_again(site: Site, vcenter: VsphereBench) -> None:
+    site.lay_ground()
+    connector = site.connector
+    found = vcenter.folder_named(site.folder.path[-1])
+    vcenter.simulator.fault("CloneVM_Task", "ManagedObjectNotFound", count=1)
+    action = site.action("machine.create", site.machine())
+    known = folders.for_machines
+
+    def late(cloud: Any, about: Action) -> Any:
+        folder = known(cloud, about)
+        if not gone:
+            gone.append(vcenter.wait(found.Destroy_Task()))
+        return folder
+
+    gone: list[Any] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(folders, "for_machines", late)
+        first = Outcome.failed(ConnectorError("none", ""))
+        try:
+            first = site.finish(connector.start(action, site.key(action)))
+        except ConnectorError as error:
+            first = Outcome.failed(error)
+        assert first.error
+        assert (first.error.code, first.error.permanent) == ("cloud.busy", False), first.error.message
+    assert persist(site, action).state == "done"
     assert "machine:host-1" in site.observe().resources
 
 
