@@ -30,6 +30,7 @@ def delete(cloud: Cloud, action: Action, key: str) -> Outcome:
     Its empty directories on datastores go too.
     vCenter's Destroy takes everything inside along, and there is no gentler call. So emptiness is read right
     before, under this process's lock; between processes the plan keeps folder actions apart (``Action.serial``).
+    Another portal on the vCenter is not kept apart: ``ensure`` makes again what was taken along.
     """
     with cloud.lock("folders"):
         folder = _existing(cloud, action)
