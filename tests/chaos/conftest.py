@@ -16,7 +16,7 @@ FACTOR = float(os.environ.get("CHAOS_FACTOR", "1"))
 """How many times more kills, operations and rounds than in an ordinary run."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # gone before other tests use the database
 def _plant(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plant]:
     from django.db import connection
 
@@ -33,7 +33,7 @@ def _plant(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> I
 
 
 @pytest.fixture
-def plant(_plant: Plant, transactional_db: None, settings: Any) -> Iterator[Plant]:
+def plant(_plant: Plant, transactional_db: None, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Plant]:
     """A relay and a worker with two processes, over PostgreSQL and a Redis of their own; nothing ordered to fail."""
     from apps.operations.models import Operation
     from apps.operations.registry import Kind, register_handler, register_kind
@@ -44,6 +44,7 @@ def plant(_plant: Plant, transactional_db: None, settings: Any) -> Iterator[Plan
         register_handler("chaos", FileCloudHandler(_plant.cloud))
         register_kind(Kind("chaos"))
     settings.REDIS_URL = _plant.redis.url()
+    monkeypatch.setattr("apps.operations.wake._client", None)
     _plant.cloud.clear()
     _plant.workers_ready("worker")
     yield _plant

@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow, pytest.
 
 @pytest.fixture
 def sender(plant):
-    app = Celery("chaos", broker=plant.redis.url())
+    app = Celery("chaos", broker=plant.redis.url(), set_as_current=False)
     app.conf.task_ignore_result = True
     yield lambda operation_id: app.send_task("operations.poke", [str(operation_id)])
     app.close()
