@@ -26,6 +26,14 @@ CLOUDS = (
     ("oregon", "vmc", "Oregon (VMware Cloud on AWS)", "Oregon"),
 )
 
+# Made up, nobody's offer: currency, and a month of one CPU, of one GiB of memory, of one GiB of disk.
+EXAMPLE_PRICES = {
+    "paris": ("EUR", "6.50", "2.80", "0.05"),
+    "roubaix": ("EUR", "9.90", "3.90", "0.08"),
+    "frankfurt": ("EUR", "12.40", "5.20", "0.11"),
+    "oregon": ("USD", "14.00", "6.10", "0.12"),
+}
+
 
 class Simulators:
     """Run the four simulated vCenters of the sandbox under a supervisor; `ports` are entries like `paris=9001`."""
@@ -81,7 +89,7 @@ class Simulators:
                 "name": name, "title": title, "kind": "vsphere", "flavour": flavour, "region": place,
                 "address": ready["url"], "ca_pem": Path(ready["ca_file"]).read_text(encoding="ascii"),
                 "thumbprint": ready["thumbprint_sha256"].replace(":", "").lower(),
-                "username": username, "password": password,
+                "username": username, "password": password, "prices": example_prices(name),
             })  # fmt: skip
         return clouds
 
@@ -93,6 +101,14 @@ class Simulators:
         text = path.read_text(encoding="utf-8") if path.exists() else ""
         ready: dict[str, Any] = json.loads(text) if text.endswith("\n") else {}
         return ready
+
+
+def example_prices(name: str) -> dict[str, str]:
+    """Return the price list of a simulated cloud, which says itself that it is an example."""
+    rates = dict(
+        zip(("currency", "cpu_month", "memory_gib_month", "disk_gib_month"), EXAMPLE_PRICES[name], strict=True)
+    )
+    return {**rates, "note": "Example prices of the sandbox, nobody's offer."}
 
 
 def _chosen(entries: list[str]) -> dict[str, int]:

@@ -6,6 +6,7 @@ import ipaddress
 import json
 import re
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from cryptography import x509
@@ -14,6 +15,7 @@ from django.utils.translation import gettext as _
 
 from apps.tenancy.faults import fault
 from connectors import registry
+from engine.pricing import RATES
 
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 FLAVOURS: Mapping[str, tuple[str, ...]] = {
@@ -24,9 +26,14 @@ FLAVOURS: Mapping[str, tuple[str, ...]] = {
 
 LARGEST_JSON_BYTES = 16_384
 LARGEST_PEM_BYTES = 131_072
+_RATE = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?")
+_CURRENCY = re.compile(r"[A-Z]{3}")
 _TEXTS = {"template", "cluster", "datastore", "network"}
 _NUMBERS = {"machine_cpus", "machine_memory_mib", "max_machine_cpus", "max_machine_memory_mib", "volume_size_gib"}
 _CHOICES = {"isolation": ("shared", "machine"), "container_engine": ("docker", "podman")}
+
+
+_EXAMPLE = '{"currency": "EUR", "cpu_month": "9.50", "memory_gib_month": "4", "disk_gib_month": "0.08"}'
 
 
 class Problems:
@@ -130,6 +137,51 @@ def defaults(problems: Problems, value: Any) -> dict[str, Any]:
         else:
             kept[key] = item
     return kept
+
+
+def prices(problems: Problems, value: Any) -> dict[str, str]:
+    """Return a price list for `engine.pricing`, its rates as decimal texts; empty for none.
+
+    {currency, cpu_month, memory_gib_month, disk_gib_month} and perhaps a `note`; all or nothing, so that what nobody
+    has priced is never taken to be free.
+    """
+    if value is None or value == {}:
+        return {}
+    if not isinstance(value, dict) or not _is_small_object(value):
+        problems.add("prices", _("is not a JSON object such as %(example)s") % {"example": _EXAMPLE})
+        return {}
+    kept: dict[str, str] = {}
+    for key in sorted(set(map(str, value)) - {"currency", "note", *RATES}):
+        problems.add(f"prices.{key}"[:200], _("is not a price that a cloud has"))
+    currency = value.get("currency")
+    if isinstance(currency, str) and _CURRENCY.fullmatch(currency.strip().upper()):
+        kept["currency"] = currency.strip().upper()
+    else:
+        problems.add("prices.currency", _("is not the three letters of a currency, such as EUR"))
+    for key in RATES:
+        rate = _rate(value.get(key))
+        if rate is None:
+            problems.add(
+                f"prices.{key}",
+                _("is not an amount from 0 with at most 6 decimals - give 0 for what costs nothing"),
+            )
+        else:
+            kept[key] = rate
+    note = value.get("note", "")
+    if not isinstance(note, str) or len(note) > 200 or (note and not note.isprintable()):
+        problems.add("prices.note", _("takes at most %(longest)d printable characters") % {"longest": 200})
+    elif note.strip():
+        kept["note"] = note.strip()
+    return kept
+
+
+def _rate(value: Any) -> str | None:
+    if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
+        return None
+    text = value.strip() if isinstance(value, str) else format(Decimal(str(value)), "f")
+    if not _RATE.fullmatch(text):
+        return None
+    return format(Decimal(text).normalize(), "f")
 
 
 def _why_not(key: str, item: Any) -> str:

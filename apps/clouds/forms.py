@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -11,6 +12,7 @@ from apps.clouds import checking
 from apps.clouds.models import Cloud
 from apps.tenancy.forms import dress
 from apps.tenancy.templatetags.ui import FLAVOURS
+from engine.pricing import RATES
 
 _CREDENTIAL = {"autocomplete": "off", "spellcheck": "false"}
 
@@ -79,6 +81,13 @@ class _Place(forms.Form):
         return {**(known or {}), **{name: self.cleaned_data[name] for name in self.DEFAULTS}}
 
 
+class _Rate(forms.DecimalField):
+    """Take an amount of money as people of the page's language write it."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(required=False, min_value=0, max_digits=15, decimal_places=6, localize=True, **options)
+
+
 class CloudForm(_Place):
     """Ask for a new cloud."""
 
@@ -102,6 +111,22 @@ class CloudForm(_Place):
 class CloudChangeForm(_Place):
     """Ask for changes; a new address asks for the credential again."""
 
+    currency = forms.CharField(
+        label=_("Currency"),
+        max_length=3,
+        required=False,
+        help_text=_("Three letters, such as EUR. Empty: plans show no price."),
+        widget=forms.TextInput(attrs={"autocapitalize": "characters", "spellcheck": "false"}),
+    )
+    cpu_month = _Rate(label=_("One CPU for a month"))
+    memory_gib_month = _Rate(label=_("One GiB of memory for a month"))
+    disk_gib_month = _Rate(label=_("One GiB of disk for a month"))
+    note = forms.CharField(
+        label=_("Note on the prices"), max_length=200, required=False, help_text=_("It is shown beside each price.")
+    )
+
+    PRICES = ("currency", *RATES, "note")
+
     username = forms.CharField(label=_("User name at the cloud"), max_length=1_024, required=False, strip=False,
                                widget=forms.TextInput(attrs=_CREDENTIAL))  # fmt: skip
     password = forms.CharField(
@@ -119,4 +144,11 @@ class CloudChangeForm(_Place):
         known = {
             name: getattr(cloud, name) for name in ("title", "flavour", "region", "address", "thumbprint", "ca_pem")
         }
-        return cls(initial={**known, **{name: cloud.defaults.get(name, "") for name in cls.DEFAULTS}})
+        prices = {name: cloud.prices.get(name, "") for name in ("currency", "note")}
+        prices |= {name: Decimal(cloud.prices[name]) for name in RATES if name in cloud.prices}
+        return cls(initial={**known, **prices, **{name: cloud.defaults.get(name, "") for name in cls.DEFAULTS}})
+
+    def prices(self) -> dict[str, Any]:
+        """Return the price list that was typed; empty when all of it was left empty."""
+        typed = {name: self.cleaned_data[name] for name in self.PRICES}
+        return {name: value for name, value in typed.items() if value not in (None, "")}

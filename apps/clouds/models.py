@@ -31,6 +31,7 @@ class Cloud(models.Model):
     region = models.CharField(max_length=80, blank=True)
     options = models.JSONField(default=dict, blank=True)
     defaults = models.JSONField(default=dict, blank=True)
+    prices = models.JSONField(default=dict, blank=True)  # checking.prices; empty: nobody has given any
     enabled = models.BooleanField(default=True)
     health = models.JSONField(null=True, blank=True)
     health_at = models.DateTimeField(null=True, blank=True)

@@ -59,6 +59,7 @@ def register_cloud(
     ca_pem: str = "",
     region: str = "",
     defaults: Mapping[str, Any] | None = None,
+    prices: Mapping[str, Any] | None = None,
     options: Mapping[str, Any] | None = None,
     title: str = "",
 ) -> Cloud:
@@ -80,6 +81,7 @@ def register_cloud(
     cloud.ca_pem = checking.ca_pem(problems, ca_pem)
     cloud.options = checking.options(problems, dict(options or {}))
     cloud.defaults = checking.defaults(problems, dict(defaults or {}))
+    cloud.prices = checking.prices(problems, prices)
     problems.raise_if_any()
     addresses.check(address)
     with transaction.atomic():
@@ -100,6 +102,7 @@ _CHECKS: Mapping[str, Callable[[checking.Problems, Any], Any]] = {
     "ca_pem": checking.ca_pem,
     "options": checking.options,
     "defaults": checking.defaults,
+    "prices": checking.prices,
     "address": lambda problems, value: str(value).strip(),
     "enabled": lambda problems, value: bool(value),
     "flavour": lambda problems, value: str(value),
@@ -114,7 +117,7 @@ def update_cloud(
     password: str | None = None,
     **changes: Any,
 ) -> Cloud:
-    """Change title, region, flavour, address, trust, options, defaults or whether it is enabled; and the credential.
+    """Change what an administrator may say of a cloud, prices among it, and the credential."""
 
     `kind` may be named but not changed. The stored password is never sent to an address that it was not entered for:
     a new address needs both again. Faults: `forbidden`, `invalid`, `cloud.address_refused`,

@@ -92,7 +92,9 @@ def edit(request: HttpRequest, principal: Principal, name: str) -> HttpResponseB
         if form.cleaned_data["password"]:
             values |= {"username": form.cleaned_data["username"], "password": form.cleaned_data["password"]}
         try:
-            services.update_cloud(principal, cloud, **values, defaults=form.defaults(cloud.defaults))
+            services.update_cloud(
+                principal, cloud, **values, defaults=form.defaults(cloud.defaults), prices=form.prices()
+            )
         except Fault as error:
             _complain(form, error)
         else:
@@ -189,5 +191,7 @@ def _cloud(principal: Principal, name: str) -> Cloud:
 
 
 def _complain(form: Any, error: Fault) -> None:
-    if not take_over(form, error.params):
+    # “defaults.template” and “prices.currency” are fields of their own here.
+    params = [{**param, "name": str(param["name"]).rpartition(".")[2]} for param in error.params]
+    if not take_over(form, params):
         form.add_error("name" if error.code == "cloud.name_in_use" else None, error.message)

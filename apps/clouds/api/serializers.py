@@ -41,11 +41,34 @@ class CapacitySerializer(serializers.Serializer):  # type: ignore[type-arg]
     read_at = serializers.DateTimeField()
 
 
+class PricesSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    """What a cloud costs: a month of one CPU, of one GiB of memory, of one GiB of disk; decimal texts."""
+
+    currency = serializers.CharField(help_text="Three letters, as in ISO 4217.")
+    cpu_month = serializers.CharField()
+    memory_gib_month = serializers.CharField()
+    disk_gib_month = serializers.CharField()
+    note = serializers.CharField(required=False, help_text="Shown beside each price.")
+
+
+class PricesField(serializers.Field):  # type: ignore[type-arg]
+    """Take a price list as it comes; `apps.clouds.checking.prices` has the rules."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Leave it to the check that page and API share."""
+        return data
+
+    def to_representation(self, value: Any) -> Any:
+        """Show it as it is kept."""
+        return value
+
+
 class CloudSerializer(serializers.ModelSerializer[Cloud]):
     """A cloud as every member of its organization may see it; address and settings are for administrators."""
 
     health = serializers.SerializerMethodField()
     capacity = serializers.SerializerMethodField()
+    prices = serializers.SerializerMethodField()
 
     ADMINS_ONLY = ("address", "thumbprint", "ca_pem", "options", "credential")
     credential = serializers.SerializerMethodField()
@@ -64,6 +87,7 @@ class CloudSerializer(serializers.ModelSerializer[Cloud]):
             "capacity",
             "capabilities",
             "defaults",
+            "prices",
             "address",
             "thumbprint",
             "ca_pem",
@@ -93,6 +117,11 @@ class CloudSerializer(serializers.ModelSerializer[Cloud]):
         """Return the sums of the inventory."""
         return capacity(cloud)
 
+    @extend_schema_field(PricesSerializer(allow_null=True))
+    def get_prices(self, cloud: Cloud) -> dict[str, Any] | None:
+        """Return the price list, or null when nobody has given one."""
+        return cloud.prices or None
+
     def get_credential(self, cloud: Cloud) -> dict[str, Any] | None:
         """Return when the credential was last exchanged; never more."""
         credential = getattr(cloud, "credential", None)
@@ -117,6 +146,9 @@ class ChangeSerializer(serializers.Serializer):  # type: ignore[type-arg]
     thumbprint = serializers.CharField(max_length=200, required=False, allow_blank=True)
     options = serializers.DictField(required=False)
     defaults = serializers.DictField(required=False)
+    prices = extend_schema_field(PricesSerializer(allow_null=True))(PricesField)(
+        required=False, allow_null=True, help_text="Rates are decimal texts or numbers; null or {} takes the list away."
+    )
     enabled = serializers.BooleanField(required=False)
     username = serializers.CharField(max_length=1024, required=False, write_only=True)
     password = serializers.CharField(max_length=1024, required=False, write_only=True, trim_whitespace=False)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from django import template
+from django.utils import formats
+from django.utils.translation import gettext as _
 
 from apps.clouds.models import Cloud
 from apps.clouds.services import capacity
@@ -32,6 +35,15 @@ def cloud_badge(cloud: Cloud) -> dict[str, Any]:
 def room_of(cloud: Cloud) -> dict[str, Any] | None:
     """Return the sums of what a cloud has and what is free, or None when it was never read."""
     return capacity(cloud)
+
+
+@register.simple_tag
+def money(amount: str | None, currency: str) -> str:
+    """Write an amount of money as the language does: two decimals, and more only where the price list has them."""
+    value = Decimal(amount or "0")
+    places = max(2, -int(value.as_tuple().exponent))
+    shown = formats.number_format(value, decimal_pos=places, use_l10n=True, force_grouping=True)
+    return _("%(amount)s %(currency)s") % {"amount": shown, "currency": currency}
 
 
 @register.filter
