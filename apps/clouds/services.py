@@ -117,7 +117,7 @@ def update_cloud(
     password: str | None = None,
     **changes: Any,
 ) -> Cloud:
-    """Change what an administrator may say of a cloud, prices among it, and the credential."""
+    """Change what an administrator may say of a cloud, prices among it, and the credential.
 
     `kind` may be named but not changed. The stored password is never sent to an address that it was not entered for:
     a new address needs both again. Faults: `forbidden`, `invalid`, `cloud.address_refused`,
