@@ -12,7 +12,7 @@ class BlueprintsConfig(AppConfig):
 
     def ready(self) -> None:
         """Declare the app's faults, and let the rotation of keys reach the files that came beside drawings."""
-        from apps.blueprints import catalogue, files  # noqa: F401
+        from apps.blueprints import catalogue, drafts, files, sharing  # noqa: F401
         from apps.tenancy import rotation
 
         rotation.register_sealed(
@@ -23,4 +23,9 @@ class BlueprintsConfig(AppConfig):
             "environment_sealed",
             "blueprint__project__organization",
             files.environment_purpose,
+        )
+        for column, purpose in drafts.PURPOSES.items():
+            rotation.register_sealed("blueprints.Draft", column, "project__organization", purpose)
+        rotation.register_sealed(
+            "blueprints.ShareLink", "sealed_token", "blueprint__project__organization", sharing.purpose_of
         )

@@ -65,3 +65,66 @@ declare(
     _("{first}"),
     _("Correct the lines that the findings name and send the file again."),
 )
+declare(
+    "blueprint.version_conflict",
+    409,
+    _("Somebody saved a newer version first"),
+    _("This was drawn from version {base} of {name}, and {who} saved version {latest} meanwhile."),
+    _("Join the two texts, or look at the difference and save over version {latest}."),
+)
+declare(
+    "draft.conflict",
+    409,
+    _("The draft was changed elsewhere"),
+    _("This change was made from revision {given} of the draft, which is at revision {stored} by now."),
+    _("Another tab or device wrote it: join the two texts, then send the change again with the newer revision."),
+)
+declare(
+    "draft.too_large",
+    413,
+    _("The draft is too large"),
+    _("Its text has {size} bytes; at most {limit} are kept."),
+    _("Split the design, or move long contents into files beside it."),
+)
+declare(
+    "draft.too_many",
+    409,
+    _("You have too many drafts"),
+    _("There are {limit} drafts of yours in the project {project} that were never saved as a design."),
+    _("Save or delete some of them."),
+)
+declare(
+    "draft.not_stored",
+    422,
+    _("There is nothing to keep under this name"),
+    _("“{name}” is to stay as it is stored, and the draft holds nothing of this name."),
+    _("Send its content."),
+)
+declare(
+    "draft.other_project",
+    422,
+    _("The design belongs to another project"),
+    _("{name} is not a design of the project {project}."),
+    _("Leave the project out, or name the design's own."),
+)
+declare(
+    "share.expiry",
+    422,
+    _("The link would have expired already"),
+    _("{when} is in the past."),
+    _("Choose a later time, or none for a link that stays."),
+)
+declare(
+    "share.too_many",
+    409,
+    _("The design has too many links"),
+    _("{limit} links lead to {name} already."),
+    _("Delete links that nobody needs any more."),
+)
+declare(
+    "blueprint.no_version",
+    404,
+    _("There is no such version"),
+    _("{name} has no version {number}."),
+    _("Look at the list of its versions."),
+)

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import Max, ProtectedError
+from django.utils.translation import gettext
 
 from apps.audit.services import record
 from apps.blueprints import files as supplied
@@ -16,6 +17,7 @@ from apps.blueprints.models import Blueprint, BlueprintVersion
 from apps.tenancy.access import Principal, require
 from apps.tenancy.faults import fault
 from apps.tenancy.models import Project, Role
+from apps.tenancy.querysets import as_uuid
 from engine import compose
 from engine.findings import Finding
 
@@ -44,7 +46,7 @@ def validate(
 ) -> list[Finding]:
     """Return everything that is wrong or remarkable in a Compose text; never raises for the author's mistakes."""
     try:
-        project = _load(text, name=name, files=files or {}, environment=environment or {})
+        project = load_text(text, name=name, files=files or {}, environment=environment or {})
     except compose.ComposeError as error:
         return list(error.findings)
     return list(project.findings)
@@ -87,28 +89,76 @@ def save_version(
     files: Mapping[str, bytes] | None = None,
     environment: Mapping[str, str] | None = None,
     message: str = "",
+    base_version: int | None = None,
+    restored: int | None = None,
 ) -> BlueprintVersion:
     """Freeze a new version; files and environment that are None are taken over from the last one.
 
-    A text that is the same in all respects as the last version makes no new one.
+    A text that is the same in all respects as the last version makes no new one. With `base_version`, the number of
+    the version that the text was made from, Fault ``blueprint.version_conflict`` when there is a newer one: of two
+    who save at once, exactly one succeeds. `restored` is noted in the audit log.
     """
     require(principal, Role.ARCHITECT, blueprint.project)
     last = blueprint.versions.order_by("-number").first()
-    checked = supplied.check_files(files) if files is not None else (supplied.read(last) if last else {})
-    values = (
-        check_environment(environment) if environment is not None else (supplied.environment_of(last) if last else {})
-    )
-    _refuse_invalid(compose, name=blueprint.name, files=checked, environment=values)
-    if last is not None and last.digest == version_digest(compose, checked, values):
-        return last
-    with transaction.atomic():
-        Blueprint.objects.select_for_update().get(pk=blueprint.pk)
-        version = _add_version(principal, blueprint, compose, checked, values, message)
-        blueprint.save(update_fields=["updated_at"])
-        record(
-            principal, "blueprint.version", "blueprint", str(blueprint.id), blueprint.name, {"version": version.number}
+    while True:
+        checked = supplied.check_files(files) if files is not None else (supplied.read(last) if last else {})
+        values = (
+            check_environment(environment)
+            if environment is not None
+            else (supplied.environment_of(last) if last else {})
         )
-    return version
+        _refuse_invalid(compose, name=blueprint.name, files=checked, environment=values)  # slow, so before the lock
+        with transaction.atomic():
+            if Blueprint.objects.select_for_update().filter(pk=blueprint.pk).first() is None:
+                raise fault("not_found")
+            latest = blueprint.versions.order_by("-number").first()
+            if latest is not None and latest.digest == version_digest(compose, checked, values):
+                return latest
+            if base_version is not None and (latest is None or latest.number != base_version):
+                raise _version_conflict(blueprint, base_version, latest)
+            if latest != last and (files is None or environment is None):
+                last = latest  # somebody saved meanwhile, and what is taken over is that one's
+                continue
+            version = _add_version(principal, blueprint, compose, checked, values, message)
+            blueprint.save(update_fields=["updated_at"])
+            noted = {"version": version.number} | ({"restored": restored} if restored is not None else {})
+            record(principal, "blueprint.version", "blueprint", str(blueprint.id), blueprint.name, noted)
+        return version
+
+
+def restore_version(principal: Principal, version: BlueprintVersion, *, message: str = "") -> BlueprintVersion:
+    """Freeze a new version that equals an old one in text, files and values, and return it.
+
+    The history is only ever added to. When the old one is the latest already, it is returned as it is.
+    """
+    return save_version(
+        principal,
+        version.blueprint,
+        compose=version.text,
+        files=supplied.read(version),
+        environment=supplied.environment_of(version),
+        message=message or gettext("Version %(number)d restored") % {"number": version.number},
+        restored=version.number,
+    )
+
+
+def find_blueprint(principal: Principal, reference: object) -> Blueprint:
+    """Return the visible blueprint of an id, or of a name that only one of them has; 404 fault otherwise."""
+    rows = Blueprint.objects.visible_to(principal).select_related("project__organization", "created_by")
+    key = as_uuid(reference)
+    found = list(rows.filter(pk=key) if key else rows.filter(name=str(reference))[:2])
+    if len(found) != 1:
+        raise fault("not_found")
+    return found[0]
+
+
+def find_version(blueprint: Blueprint, number: int) -> BlueprintVersion:
+    """Return a version of a blueprint that the caller may see; Fault ``blueprint.no_version``."""
+    found = BlueprintVersion.objects.filter(blueprint=blueprint, number=number).first()
+    if found is None:
+        raise fault("blueprint.no_version", name=blueprint.name, number=number)
+    found.blueprint = blueprint
+    return found
 
 
 def delete_blueprint(principal: Principal, blueprint: Blueprint) -> None:
@@ -124,12 +174,19 @@ def delete_blueprint(principal: Principal, blueprint: Blueprint) -> None:
 
 def load_project(version: BlueprintVersion, *, name: str | None = None) -> compose.Project:
     """Load a version as the engine sees it, with its files and environment; ``name`` replaces the file's own."""
-    return _load(
+    return load_text(
         version.text,
         name=name or version.blueprint.name,
         files=supplied.read(version),
         environment=supplied.environment_of(version),
     )
+
+
+def load_text(
+    text: str | bytes, *, name: str, files: Mapping[str, bytes], environment: Mapping[str, str]
+) -> compose.Project:
+    """Load a text as the engine sees it, with checked files and values; raises `engine.compose.ComposeError`."""
+    return compose.load(text, name=project_name(name), files=files, environment=environment)
 
 
 def check_environment(environment: Mapping[str, Any]) -> dict[str, str]:
@@ -192,10 +249,23 @@ def _add_version(
     return version
 
 
-def _load(
-    text: str | bytes, *, name: str, files: Mapping[str, bytes], environment: Mapping[str, str]
-) -> compose.Project:
-    return compose.load(text, name=project_name(name), files=files, environment=environment)
+def _version_conflict(blueprint: Blueprint, base: int, latest: BlueprintVersion | None) -> Exception:
+    number = latest.number if latest else 0
+    who = latest.created_by.get_username() if latest and latest.created_by else "-"
+    return fault(
+        "blueprint.version_conflict",
+        name=blueprint.name,
+        base=base,
+        latest=number,
+        who=who,
+        extra={
+            "base_version": base,
+            "latest_version": number,
+            "compose": latest.text if latest else "",
+            "saved_by": who,
+            "saved_at": latest.created_at.isoformat() if latest else None,
+        },
+    )
 
 
 def _refuse_invalid(text: str, *, name: str, files: Mapping[str, bytes], environment: Mapping[str, str]) -> None:

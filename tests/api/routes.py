@@ -93,6 +93,7 @@ OBJECTS: dict[str, Callable[[Side, Person], Any]] = {
     "operation": lambda side, person: side.operation.pk,
     "member": lambda side, person: _member(side),
     "token": lambda side, person: person.token.pk,
+    "draft": lambda side, person: side.drafts[person.user.username].pk,
 }
 """What `id` in an address stands for, by the basename of the route."""
 
@@ -101,6 +102,9 @@ OTHERS: dict[str, Callable[[Side], Any]] = {
     "code": lambda side: "forbidden",
     "step": lambda side: side.step.pk,
     "key": lambda side: side.step.key,
+    "share": lambda side: side.share.pk,
+    "token": lambda side: side.share_token,
+    "template": lambda side: "three-tier-shop",
 }
 """What other parameters in addresses stand for."""
 
@@ -132,6 +136,11 @@ BODIES: dict[str, Callable[[Side], dict[str, Any]]] = {
     "blueprint.create": lambda side: {"project": str(side.project.pk), "name": "fresh", "compose": COMPOSE},
     "blueprint.add_version": lambda side: {"compose": COMPOSE},
     "blueprint.validate": lambda side: {"compose": COMPOSE},
+    "blueprint.restore": lambda side: {"message": "as it was"},
+    "blueprint.add_share": lambda side: {"version": 1},
+    "draft.create": lambda side: {"project": str(side.project.pk), "name": "fresh", "compose": "services: ["},
+    "draft.update": lambda side: {"revision": 1, "compose": "services: ["},
+    "draft.save": lambda side: {"revision": 1},
     "plan.create": lambda side: {"blueprint": str(side.blueprint.pk), "cloud": str(side.cloud.pk), "name": "fresh"},
     "deployment.create": lambda side: {"plan": str(side.plan.pk)},
 }
@@ -141,12 +150,14 @@ REFERENCES: dict[str, list[str]] = {
     "member.create": ["project"],
     "token.create": ["project"],
     "blueprint.create": ["project"],
+    "blueprint.validate": ["draft", "blueprint"],
+    "draft.create": ["project", "blueprint"],
     "plan.create": ["blueprint", "cloud", "version", "deployment"],
     "deployment.create": ["plan", "blueprint", "cloud", "version", "deployment"],
 }
 """The fields of bodies that refer to an object: each is tried with somebody else's."""
 
-FILTERS = ("project", "cloud", "deployment", "blueprint", "plan", "operation", "subject", "version", "user")
+FILTERS = ("project", "cloud", "deployment", "blueprint", "draft", "plan", "operation", "subject", "version", "user")
 """The parameters of lists that may refer to an object: each is tried with somebody else's."""
 
 

@@ -6,6 +6,7 @@ Objects are made straight in the database, so that the matrix depends on no serv
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -26,13 +27,22 @@ class Side:
     plan: Any
     operation: Any
     step: Any
+    share: Any
+    share_token: str
+    drafts: dict[str, Any] = field(default_factory=dict)  # by user name
+
+    @property
+    def draft(self) -> Any:
+        """Return the draft of somebody who may see this side."""
+        return next(iter(self.drafts.values()))
 
     def marks(self, *, outside: bool = False) -> list[str]:
         """Return the texts that must not show up for anybody else; `outside`: nor for other organizations."""
-        rows = [self.project, self.blueprint, self.version, self.deployment, self.plan, self.operation]
+        rows = [self.project, self.blueprint, self.version, self.deployment, self.plan, self.operation, self.share]
+        rows += self.drafts.values()
         if outside:
             rows += [self.cloud, self.project.organization]
-        return [str(row.pk) for row in rows] + [self.blueprint.name, self.deployment.name]
+        return [str(row.pk) for row in rows] + [self.blueprint.name, self.deployment.name, self.share_token]
 
 
 @dataclass
@@ -67,7 +77,7 @@ def build() -> World:
         "neighbour": make_person("nina", acme, Role.ADMIN, lab),  # administers the project next door, no more
         "stranger": make_person("charlie", globex, Role.ADMIN),
     }
-    return World(
+    world = World(
         acme,
         globex,
         people,
@@ -75,17 +85,39 @@ def build() -> World:
         lab=side(lab, people["neighbour"].user, "tulip"),
         attic=side(attic, people["stranger"].user, "cactus"),
     )
+    for place, names in (
+        (world.shop, ("admin", "architect", "operator", "viewer")),
+        (world.lab, ("neighbour", "admin")),
+        (world.attic, ("stranger",)),
+    ):
+        place.drafts = {people[name].user.username: draft(place, people[name].user) for name in names}
+    return world
+
+
+def draft(side: Side, user: Any) -> Any:
+    """Make a person's draft of the design of a side."""
+    from apps.blueprints.models import Draft
+
+    return Draft.objects.create(
+        project=side.project,
+        blueprint=side.blueprint,
+        base_version=side.version.number,
+        name=side.blueprint.name,
+        text=side.version.text.replace("nginx", "httpd"),
+        created_by=user,
+    )
 
 
 def side(project: Any, user: Any, word: str) -> Side:
     """Make one of everything in a project; `word` marks its names."""
     from django.utils import timezone
 
-    from apps.blueprints.models import Blueprint, BlueprintVersion
+    from apps.blueprints.models import Blueprint, BlueprintVersion, ShareLink
     from apps.clouds import services as clouds
     from apps.clouds.models import Cloud
     from apps.deployments.models import Deployment, Plan
     from apps.operations.models import Event, Operation, Step
+    from apps.tenancy import encryption
 
     organization = project.organization
     cloud = Cloud.objects.filter(organization=organization).first() or clouds.register_cloud(
@@ -95,6 +127,10 @@ def side(project: Any, user: Any, word: str) -> Side:
     version = BlueprintVersion.objects.create(
         blueprint=blueprint, number=1, text="services: {web: {image: nginx}}\n", digest="0" * 64, created_by=user
     )
+    token = word.ljust(43, "_")
+    share = ShareLink(blueprint=blueprint, digest=hashlib.sha256(token.encode()).hexdigest(), created_by=user)
+    share.sealed_token = encryption.seal(organization, f"share-link:{share.pk}", token.encode())
+    share.save()
     deployment = Deployment.objects.create(
         project=project, name=f"{word}-web", cloud=cloud, version=version, state="running", created_by=user
     )
@@ -157,7 +193,7 @@ def side(project: Any, user: Any, word: str) -> Side:
     Event.objects.create(
         operation=operation, seq=1, at=timezone.now(), type="step.log", data={"line": f"{word} happened"}
     )
-    return Side(project, cloud, blueprint, version, deployment, plan, operation, step)
+    return Side(project, cloud, blueprint, version, deployment, plan, operation, step, share, token)
 
 
 def clients(world: World) -> dict[str, Any]:

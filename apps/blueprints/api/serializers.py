@@ -9,9 +9,10 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from apps.blueprints import drafts, services
 from apps.blueprints import files as supplied
 from apps.blueprints.models import Blueprint, BlueprintVersion
-from apps.tenancy.api.fields import ProjectField
+from apps.tenancy.api.fields import ProjectField, ReferenceField
 from apps.tenancy.faults import fault
 
 
@@ -54,6 +55,44 @@ def _content(path: str, content: Any) -> bytes:
     raise fault("blueprint.file_content", path=path[:100])
 
 
+class BlueprintField(ReferenceField):
+    """Accept a design that the caller may see, by id, or by a name that only one of them has."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(services.find_blueprint, **options)
+
+
+class DraftField(ReferenceField):
+    """Accept a draft of the caller's own, by id."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(drafts.find_draft, **options)
+
+
+class LinkSerializer(serializers.Serializer[Any]):
+    """Point at something by id and name."""
+
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+
+
+class EditSerializer(serializers.Serializer[Any]):
+    """Show one change of the text that a fix makes."""
+
+    op = serializers.ChoiceField(["set", "delete", "rename"])
+    path = serializers.ListField(child=serializers.JSONField(), help_text="Keys and indexes from the top level.")
+    value = serializers.JSONField(
+        required=False, allow_null=True, help_text="set: the value; rename: the new key. Missing mappings are made."
+    )
+
+
+class FixSerializer(serializers.Serializer[Any]):
+    """Show a way to mend what a finding says."""
+
+    title = serializers.CharField()
+    edits = EditSerializer(many=True)
+
+
 class FindingSerializer(serializers.Serializer[Any]):
     """A finding, as ``engine.findings.Finding`` gives it."""
 
@@ -64,6 +103,12 @@ class FindingSerializer(serializers.Serializer[Any]):
     line = serializers.IntegerField(allow_null=True)
     column = serializers.IntegerField(allow_null=True)
     hint = serializers.CharField()
+
+
+class FixableFindingSerializer(FindingSerializer):
+    """A finding with the ways to mend it by one click; the key is missing where there is none."""
+
+    fix = FixSerializer(many=True, required=False)
 
 
 class DrawingSerializer(serializers.Serializer[Any]):
@@ -82,11 +127,28 @@ class VersionInSerializer(DrawingSerializer):
     """Hold what a new version is made of."""
 
     message = serializers.CharField(required=False, allow_blank=True, max_length=300)
+    base_version = serializers.IntegerField(
+        required=False, min_value=1, help_text="The version that the text was made from; 409 when there is a newer one."
+    )
 
 
-class BlueprintInSerializer(VersionInSerializer):
+class RestoreSerializer(serializers.Serializer[Any]):
+    """Hold what is said of a restored version."""
+
+    message = serializers.CharField(required=False, allow_blank=True, max_length=300)
+
+
+class ValidationInSerializer(DrawingSerializer):
+    """Hold a text to look through, and where its files and values come from when they are not given."""
+
+    draft = DraftField(required=False, help_text="Id of a draft of one's own: its files and values are used.")
+    blueprint = BlueprintField(required=False, help_text="A design: the files and values of its latest version.")
+
+
+class BlueprintInSerializer(DrawingSerializer):
     """Hold what a new blueprint is made of."""
 
+    message = serializers.CharField(required=False, allow_blank=True, max_length=300)
     project = ProjectField(help_text="Id or slug of the project.")
     name = serializers.CharField(max_length=63)
     description = serializers.CharField(required=False, allow_blank=True)
@@ -96,7 +158,7 @@ class ValidationSerializer(serializers.Serializer[Any]):
     """Say whether a text is valid, and everything that was found."""
 
     valid = serializers.BooleanField()
-    findings = FindingSerializer(many=True)
+    findings = FixableFindingSerializer(many=True)
 
 
 class VersionSerializer(serializers.ModelSerializer[BlueprintVersion]):
@@ -159,8 +221,6 @@ class BlueprintDetailSerializer(BlueprintSerializer):
     @extend_schema_field(FindingSerializer(many=True))
     def get_findings(self, blueprint: Blueprint) -> Any:
         """Return warnings and remarks on the latest version."""
-        from apps.blueprints import services
-
         last = blueprint.versions.order_by("-number").first()
         if last is None:
             return []

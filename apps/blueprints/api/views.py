@@ -11,26 +11,27 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.blueprints import files, services
+from apps.blueprints import checking, services
 from apps.blueprints.api.serializers import (
     BlueprintDetailSerializer,
     BlueprintInSerializer,
     BlueprintSerializer,
-    DrawingSerializer,
+    RestoreSerializer,
+    ValidationInSerializer,
     ValidationSerializer,
     VersionInSerializer,
     VersionSerializer,
 )
-from apps.blueprints.models import Blueprint, BlueprintVersion
+from apps.blueprints.api.sharing import ShareActions
+from apps.blueprints.models import Blueprint
 from apps.tenancy.access import find_project
 from apps.tenancy.api.idempotency import idempotent
 from apps.tenancy.api.views import ScopedViewSet
-from apps.tenancy.faults import fault
 from apps.tenancy.models import Role
 
 
 @extend_schema(tags=["blueprints"])
-class BlueprintViewSet(ScopedViewSet):
+class BlueprintViewSet(ShareActions, ScopedViewSet):
     """Drawings: Compose files with their history."""
 
     queryset = Blueprint.objects.all()
@@ -43,8 +44,12 @@ class BlueprintViewSet(ScopedViewSet):
         "versions": Role.VIEWER,
         "version": Role.VIEWER,
         "validate": Role.VIEWER,
+        "shares": Role.VIEWER,
         "create": Role.ARCHITECT,
         "add_version": Role.ARCHITECT,
+        "restore": Role.ARCHITECT,
+        "add_share": Role.ARCHITECT,
+        "remove_share": Role.ARCHITECT,
         "destroy": Role.ARCHITECT,
     }
 
@@ -105,22 +110,25 @@ class BlueprintViewSet(ScopedViewSet):
     @action(detail=True, methods=["get"], url_path=r"versions/(?P<number>[0-9]{1,9})")
     def version(self, request: Request, id: str, number: str) -> Response:
         """Return one version of a drawing."""
-        found = BlueprintVersion.objects.filter(blueprint=self.get_object(), number=int(number)).first()
-        if found is None:
-            raise fault("not_found")
-        return Response(VersionSerializer(found).data)
+        return Response(VersionSerializer(services.find_version(self.get_object(), int(number))).data)
 
-    @extend_schema(request=DrawingSerializer, responses=ValidationSerializer)
+    @extend_schema(request=RestoreSerializer, responses={201: VersionSerializer})
+    @action(detail=True, methods=["post"], url_path=r"versions/(?P<number>[0-9]{1,9})/restore")
+    @idempotent
+    def restore(self, request: Request, id: str, number: str) -> Response:
+        """Freeze a new version that equals an old one in text, files and values."""
+        found = services.find_version(self.get_object(), int(number))
+        body = RestoreSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        version = services.restore_version(self.principal, found, **body.validated_data)
+        return Response(VersionSerializer(version).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(request=ValidationInSerializer, responses=ValidationSerializer)
     @action(detail=False, methods=["post"])
     def validate(self, request: Request) -> Response:
         """Say everything that is wrong with a Compose text, by line and column; nothing is kept."""
-        body = DrawingSerializer(data=request.data)
+        body = ValidationInSerializer(data=request.data, context=self.get_serializer_context())
         body.is_valid(raise_exception=True)
-        data = body.validated_data
-        findings = services.validate(
-            data["compose"],
-            files=files.check_files(data.get("files", {})),
-            environment=services.check_environment(data.get("environment", {})),
-        )
-        valid = not any(finding.severity == "error" for finding in findings)
-        return Response({"valid": valid, "findings": [finding.to_json() for finding in findings]})
+        findings = checking.look_through(**body.validated_data)
+        valid = not any(finding["severity"] == "error" for finding in findings)
+        return Response({"valid": valid, "findings": findings})

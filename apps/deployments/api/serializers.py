@@ -7,8 +7,8 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from apps.blueprints.api.serializers import FindingSerializer
-from apps.blueprints.models import Blueprint, BlueprintVersion
+from apps.blueprints.api.serializers import BlueprintField, FindingSerializer, LinkSerializer
+from apps.blueprints.models import BlueprintVersion
 from apps.clouds.reading import find_cloud
 from apps.deployments.models import Deployment, Plan, Resource
 from apps.tenancy.access import Principal
@@ -17,16 +17,6 @@ from apps.tenancy.faults import fault
 from apps.tenancy.querysets import as_uuid
 
 STATES = ("new", "deploying", "running", "updating", "failed", "destroying", "destroyed")
-
-
-def find_blueprint(principal: Principal, reference: object) -> Blueprint:
-    """Return the visible blueprint of an id, or of a name that only one of them has."""
-    rows = Blueprint.objects.visible_to(principal).select_related("project__organization")
-    key = as_uuid(reference)
-    found = list(rows.filter(pk=key) if key else rows.filter(name=str(reference))[:2])
-    if len(found) != 1:
-        raise fault("not_found")
-    return found[0]
 
 
 def find_version(principal: Principal, reference: object) -> BlueprintVersion:
@@ -68,7 +58,7 @@ class ImagesField(serializers.DictField):
 class PlanInSerializer(serializers.Serializer[Any]):
     """Hold what is to be planned."""
 
-    blueprint = ReferenceField(find_blueprint, required=False, help_text="Id or name; its latest version is planned.")
+    blueprint = BlueprintField(required=False, help_text="Id or name; its latest version is planned.")
     version = ReferenceField(find_version, name="id", required=False, help_text="Id of a certain version.")
     cloud = ReferenceField(find_cloud, required=False, help_text="Id or name; may be left out with a deployment.")
     deployment = ReferenceField(find_deployment, required=False, help_text="Id or name of the one to update.")
@@ -81,13 +71,6 @@ class DeploymentInSerializer(PlanInSerializer):
 
     plan = ReferenceField(find_plan, name="id", required=False)
     accept_data_loss = serializers.BooleanField(required=False, default=False)
-
-
-class LinkSerializer(serializers.Serializer[Any]):
-    """Point at something by id and name."""
-
-    id = serializers.UUIDField()
-    name = serializers.CharField()
 
 
 class PlanSerializer(serializers.Serializer[Plan]):
