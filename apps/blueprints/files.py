@@ -20,9 +20,13 @@ def normalise_path(path: str) -> str:
     """Return a supplied path in its one relative form; Fault ``blueprint.file_path`` when it leaves its folder."""
     cleaned = posixpath.normpath(path.replace("\\", "/").strip()) if path else ""
     outside = cleaned.startswith(("/", "../")) or cleaned in ("", ".", "..") or ":" in cleaned.split("/")[0]
-    if outside or len(cleaned) > MAX_PATH_LENGTH or any(ord(character) < 32 for character in cleaned):
-        raise fault("blueprint.file_path", path=path[:100])
+    if outside or len(cleaned) > MAX_PATH_LENGTH or any(_unfit(character) for character in cleaned):
+        raise fault("blueprint.file_path", path=path[:100].encode(errors="replace").decode())
     return cleaned
+
+
+def _unfit(character: str) -> bool:
+    return ord(character) < 32 or "\ud800" <= character <= "\udfff"  # half of a pair is no character
 
 
 def check_files(files: Mapping[str, bytes]) -> dict[str, bytes]:

@@ -196,12 +196,18 @@ def check_environment(environment: Mapping[str, Any]) -> dict[str, str]:
         or not key
         or "=" in key
         or "\0" in key
+        or not _is_text(key)
         or not isinstance(value, str | int | float | bool)
         or len(str(value)) > 32_768
+        or not _is_text(str(value))
         for key, value in environment.items()
     ):
         raise fault("blueprint.environment", limit=MAX_ENVIRONMENT)
     return {key: str(value) for key, value in environment.items()}
+
+
+def _is_text(text: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in text)  # JSON lets half pairs in
 
 
 def version_digest(text: str, files: Mapping[str, bytes], environment: Mapping[str, str]) -> str:
