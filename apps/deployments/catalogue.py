@@ -35,6 +35,20 @@ declare(
     _("Plan it for {runs_on}, or deploy the design anew to {cloud}."),
 )
 declare(
+    "plan.region_differs",
+    409,
+    _("The deployment is of another region"),
+    _("{name} is of the region {own} of its drawing, and an update cannot make it one of {region}."),
+    _("Leave the region out, or deploy the design anew for {region}."),
+)
+declare(
+    "deployment.changing",
+    409,
+    _("The deployment is being changed"),
+    _("An operation is at work on {name}, so what is on the cloud now is not what it will be."),
+    _("Watch the operation, and look again when it has ended."),
+)
+declare(
     "plan.images",
     422,
     _("The images cannot be used"),

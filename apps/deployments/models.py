@@ -22,6 +22,7 @@ class Deployment(models.Model):
     name = models.SlugField(max_length=63)
     cloud = models.ForeignKey(Cloud, on_delete=models.PROTECT, related_name="deployments")
     version = models.ForeignKey(BlueprintVersion, on_delete=models.PROTECT, related_name="deployments")
+    region = models.CharField(max_length=200, blank=True, default="")  # of the drawing; empty: the whole drawing
     images = models.JSONField(default=dict, blank=True)  # service -> image for services that only say how to build
     state = models.CharField(max_length=16, default="new")
     epoch = models.PositiveIntegerField(default=0)  # +1 for each operation that was let in: one writer at a time
@@ -54,9 +55,10 @@ class Plan(models.Model):
     version = models.ForeignKey(BlueprintVersion, null=True, on_delete=models.PROTECT, related_name="plans")
     deployment_id = models.UUIDField()
     deployment_name = models.SlugField(max_length=63)
+    region = models.CharField(max_length=200, blank=True, default="")
     purpose = models.CharField(max_length=10, default="apply")  # "apply" | "destroy"
     images = models.JSONField(default=dict, blank=True)
-    body = models.JSONField()  # Plan.to_json()
+    body = models.JSONField()  # planning.Worked.to_json(): the engine's plan, with services, machines and price
     hash = models.CharField(max_length=64)
     operation_id = models.UUIDField(null=True, blank=True)  # set once, when it was started
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")

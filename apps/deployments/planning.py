@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
@@ -22,7 +23,7 @@ from apps.tenancy.access import Principal, require
 from apps.tenancy.faults import Fault, fault
 from apps.tenancy.models import Project, Role
 from connectors.base import ConnectorError
-from engine import planner
+from engine import planner, pricing, standing
 from engine.compose import ComposeError
 from engine.compose import Project as Drawing
 from engine.observed import ObservedState
@@ -34,6 +35,38 @@ from engine.userdata.contents import content_of
 MAX_IMAGES = 1000
 
 
+@dataclass(frozen=True, slots=True)
+class Worked:
+    """A plan as it was worked out, with what people and canvases are told beside it."""
+
+    plan: EnginePlan
+    drawn: tuple[str, ...]  # services of the drawing, placed or not
+    observed: ObservedState
+    prior: Mapping[str, Mapping[str, Any]]
+    prices: Mapping[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the plan as it is stored: `engine.plan.Plan.to_json` and `services`, `machines` and `price`.
+
+        Each change names the services that stand on what changes, before or after.
+        """
+        data = self.plan.to_json()
+        after, before = standing.Side(data["desired"]), standing.Side(self.prior)
+        on = standing.services_on(after, before)
+        for change in data["changes"]:
+            change["services"] = on.get(change["resource"], [])
+        fates = {change["resource"]: change["change"] for change in data["changes"]}
+        data["services"] = standing.service_changes(after, before, fates, self.drawn)
+        data["machines"] = standing.machines(data["desired"])
+        data["price"] = self._price(data["requirements"])
+        return data
+
+    def _price(self, requirements: Mapping[str, Any]) -> dict[str, Any] | None:
+        if self.plan.blocked and not self.plan.desired:
+            return None  # nothing could be worked out, which is not the same as costing nothing
+        return pricing.price(requirements, self.prices, pricing.needed(self.prior) if self.prior else None)
+
+
 def make_plan(
     principal: Principal,
     *,
@@ -43,57 +76,118 @@ def make_plan(
     deployment: Deployment | None = None,
     name: str | None = None,
     images: Mapping[str, str] | None = None,
+    region: str = "",
 ) -> Plan:
     """Plan what makes the cloud as drawn and store it; nothing outside is touched.
 
-    Without a deployment the plan is for a new one called ``name`` (the blueprint's name by default). Faults:
-    ``deployment.name_taken``, ``plan.cloud_differs``, ``deployment.destroyed``, ``compose.invalid``, ``cloud.*``.
-    A plan with error findings is stored all the same, so that it can be read; it cannot be started.
+    Without a deployment the plan is for a new one called ``name`` (by default the blueprint's name, and the region's
+    with it). ``region``: plan that region of the drawing alone; a deployment keeps its own. Faults:
+    ``deployment.name_taken``, ``plan.cloud_differs``, ``plan.region_differs``, ``deployment.destroyed``,
+    ``compose.invalid``, ``cloud.*``. A plan with error findings is stored all the same, so that it can be read; it
+    cannot be started.
     """
     require(principal, Role.ARCHITECT, project)
     if version.blueprint.project_id != project.id:
         raise fault("not_found")
-    if cloud.organization_id != project.organization_id:
-        raise fault("not_found")
-    if deployment is not None:
-        _check_target(deployment, project, cloud)
-    deployment_name = deployment.name if deployment else check_name(name or version.blueprint.name, "deployment")
+    region = check_target(project, cloud, deployment, region)
+    deployment_name = (
+        deployment.name
+        if deployment
+        else check_name(name or default_name(version.blueprint.name, region), "deployment")
+    )
     if deployment is None and name_taken(project, deployment_name):
         raise name_fault(project, deployment_name)
     deployment_id = deployment.id if deployment else uuid.uuid4()
-    given = check_images({**(deployment.images if deployment else {}), **(images or {})})
+    given = images_of(deployment, images)
     owner = owner_of(project, deployment_id, deployment_name)
     try:
         drawing = load_project(version, name=deployment_name)
     except ComposeError as error:
         raise invalid_fault(error.findings) from None
-    target = reading.target(cloud)
-    prior = prior_of(deployment)
-    desired = realise(drawing, target, owner, {**project.policy, "secret_marks": secret_marks(drawing)}, given, prior)
-    observed = observe(cloud, owner) if deployment is not None else ObservedState()
-    body = planner.plan(desired, observed, prior, owner, cloud.name)
-    return _store(principal, project, cloud, version, deployment_id, deployment_name, "apply", given, body)
+    worked = work_out(drawing, project, cloud, owner, deployment, given, region)
+    return _store(principal, project, cloud, version, deployment_id, deployment_name, "apply", given, region, worked)
 
 
 def make_destroy_plan(principal: Principal, deployment: Deployment) -> Plan:
     """Plan the removal of everything that a deployment has made, and of nothing else; store it."""
-    project = deployment.project
+    project, cloud = deployment.project, deployment.cloud
     require(principal, Role.ARCHITECT, project)
-    _check_target(deployment, project, deployment.cloud)
+    region = check_target(project, cloud, deployment, "")
     owner = owner_of(project, deployment.id, deployment.name)
-    observed = observe(deployment.cloud, owner)
-    body = planner.plan_destroy(observed, prior_of(deployment), owner, deployment.cloud.name)
+    observed, prior = observe(cloud, owner), prior_of(deployment)
+    worked = Worked(planner.plan_destroy(observed, prior, owner, cloud.name), (), observed, prior, cloud.prices)
     return _store(
         principal,
         project,
-        deployment.cloud,
+        cloud,
         deployment.version,
         deployment.id,
         deployment.name,
         "destroy",
         deployment.images,
-        body,
+        region,
+        worked,
     )
+
+
+def work_out(
+    drawing: Drawing,
+    project: Project,
+    cloud: Cloud,
+    owner: Owner,
+    deployment: Deployment | None,
+    images: Mapping[str, str],
+    region: str,
+) -> Worked:
+    """Realise a drawing on a cloud, observe what a deployment has there, and compare; nothing is stored or touched.
+
+    The one way to a plan: what is planned, previewed and looked at for drift cannot differ. Faults: ``cloud.*``.
+    """
+    target = reading.target(cloud)
+    prior = prior_of(deployment)
+    policy = {**project.policy, "secret_marks": secret_marks(drawing)}
+    desired = realise(drawing, target, owner, policy, images, prior, **({"region": region} if region else {}))
+    observed = observe(cloud, owner) if deployment is not None else ObservedState()
+    made = planner.plan(desired, observed, prior, owner, cloud.name)
+    return Worked(made, tuple(drawing.services()), observed, prior, cloud.prices)
+
+
+def check_target(project: Project, cloud: Cloud, deployment: Deployment | None, region: str) -> str:
+    """Return the region that is planned; Fault unless cloud, region and deployment belong to the project and together.
+
+    Faults: ``not_found``, ``deployment.destroyed``, ``plan.cloud_differs``, ``plan.region_differs``.
+    """
+    if cloud.organization_id != project.organization_id:
+        raise fault("not_found")
+    if deployment is None:
+        return region
+    if deployment.project_id != project.id:
+        raise fault("not_found")
+    if deployment.state == "destroyed":
+        raise fault("deployment.destroyed", name=deployment.name)
+    if deployment.cloud_id != cloud.id:
+        raise fault("plan.cloud_differs", name=deployment.name, runs_on=deployment.cloud.name, cloud=cloud.name)
+    if region and region != deployment.region:
+        raise fault("plan.region_differs", name=deployment.name, region=region[:80], own=deployment.region or "-")
+    return deployment.region
+
+
+def default_name(name: str, region: str) -> str:
+    """Return what a deployment is called unless somebody says otherwise: after its design, and its region's name."""
+    if not region:
+        return name
+    end = f"-{slugify(region)}"[:32]
+    return name[: 63 - len(end)] + end
+
+
+def name_from(text: str) -> str:
+    """Return a name that a deployment may have, made of what somebody typed; empty when nothing of it can be used."""
+    return slugify(text)[:63].strip("-_")
+
+
+def images_of(deployment: Deployment | None, images: Mapping[str, str] | None) -> dict[str, str]:
+    """Return the images that a plan goes by: a deployment's own, and those that are given over them."""
+    return check_images({**(deployment.images if deployment else {}), **(images or {})})
 
 
 def is_stale(plan: Plan) -> bool:
@@ -170,15 +264,6 @@ def check_images(images: Mapping[str, Any]) -> dict[str, str]:
     return {service: image.strip() for service, image in images.items()}
 
 
-def _check_target(deployment: Deployment, project: Project, cloud: Cloud) -> None:
-    if deployment.project_id != project.id:
-        raise fault("not_found")
-    if deployment.state == "destroyed":
-        raise fault("deployment.destroyed", name=deployment.name)
-    if deployment.cloud_id != cloud.id:
-        raise fault("plan.cloud_differs", name=deployment.name, runs_on=deployment.cloud.name, cloud=cloud.name)
-
-
 def _store(
     principal: Principal,
     project: Project,
@@ -188,9 +273,10 @@ def _store(
     name: str,
     purpose: str,
     images: Mapping[str, str],
-    body: EnginePlan,
+    region: str,
+    worked: Worked,
 ) -> Plan:
-    data = body.to_json()
+    data = worked.to_json()
     plan = Plan.objects.create(
         project=project,
         cloud=cloud,
@@ -198,10 +284,18 @@ def _store(
         deployment_id=deployment_id,
         deployment_name=name,
         purpose=purpose,
+        region=region,
         images=dict(images),
         body=data,
         hash=data["hash"],
         created_by=principal.user,
     )
-    record(principal, "plan.create", "plan", str(plan.id), name, {"cloud": cloud.name, "counts": data["counts"]})
+    record(
+        principal,
+        "plan.create",
+        "plan",
+        str(plan.id),
+        name,
+        {"cloud": cloud.name, **({"region": region} if region else {}), "counts": data["counts"]},
+    )
     return plan

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.db import IntegrityError, transaction
 
 from apps.audit.services import record
+from apps.deployments.canvas import canvas_of
+from apps.deployments.drifting import drift_of
 from apps.deployments.models import Deployment, Plan
 from apps.deployments.planning import is_stale, make_destroy_plan, make_plan, name_fault
+from apps.deployments.previewing import Sketch, preview
 from apps.deployments.recording import UNDER_WAY
 from apps.operations import services as operations
 from apps.operations.models import Operation
@@ -17,7 +21,17 @@ from apps.tenancy.access import Principal, require
 from apps.tenancy.faults import Fault, fault
 from apps.tenancy.models import Role
 
-__all__ = ["destroy", "is_stale", "make_destroy_plan", "make_plan", "start"]
+__all__ = [
+    "Sketch",
+    "canvas_of",
+    "destroy",
+    "drift_of",
+    "is_stale",
+    "make_destroy_plan",
+    "make_plan",
+    "preview",
+    "start",
+]
 
 
 def start(principal: Principal, plan: Plan, *, accept_data_loss: bool = False) -> tuple[Deployment, Operation]:
@@ -89,12 +103,14 @@ def _start(principal: Principal, plan: Plan, epoch: int | None) -> tuple[Deploym
             name=plan.deployment_name,
             cloud=plan.cloud,
             version=plan.version,
+            region=plan.region,
             images=plan.images,
             created_by=principal.user,
         )
     deployment.epoch += 1
     deployment.state = UNDER_WAY[kind]
     deployment.save(update_fields=["epoch", "state", "updated_at"])
+    on = {change["resource"]: change.get("services", ()) for change in plan.body["changes"]}
     operation = operations.submit(
         kind=kind,
         title=f"{kind.capitalize()} {deployment.name} on {plan.cloud.name}",
@@ -102,7 +118,7 @@ def _start(principal: Principal, plan: Plan, epoch: int | None) -> tuple[Deploym
         project=plan.project,
         actor=principal.actor,
         created_by=principal.user,
-        steps=[_step(action, plan) for action in plan.body["actions"]],
+        steps=[_step(action, plan, on.get(action["resource"], ())) for action in plan.body["actions"]],
         claims=[ClaimSpec(f"deployment:{deployment.id}"), ClaimSpec(f"cloud:{plan.cloud_id}", exclusive=False)],
         subject=("deployment", deployment.id),
         cloud_id=plan.cloud_id,
@@ -122,7 +138,7 @@ def _start(principal: Principal, plan: Plan, epoch: int | None) -> tuple[Deploym
     return deployment, operation
 
 
-def _step(action: dict[str, Any], plan: Plan) -> StepSpec:
+def _step(action: dict[str, Any], plan: Plan, services: Sequence[str]) -> StepSpec:
     return StepSpec(
         key=action["key"],
         title=action["title"],
@@ -130,6 +146,7 @@ def _step(action: dict[str, Any], plan: Plan) -> StepSpec:
         payload=action,
         depends_on=tuple(action["depends_on"]),
         group=action["resource"],
+        services=services,
         verb=action["verb"],
         change=action["change"],
         serial=action["serial"] or "",

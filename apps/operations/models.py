@@ -86,6 +86,8 @@ class Step(models.Model):
     key = models.CharField(max_length=200)
     title = models.CharField(max_length=300)
     group = models.CharField(max_length=200, blank=True)  # the resource it belongs to
+    # The drawing's services on that resource, for canvases. The database's own default serves older writers.
+    services = models.JSONField(default=list, db_default=models.Value([], output_field=models.JSONField()))
     verb = models.CharField(max_length=40, blank=True)
     change = models.CharField(max_length=12, blank=True)
     handler = models.CharField(max_length=40)

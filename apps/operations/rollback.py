@@ -21,11 +21,11 @@ SELECT id, key, depends_on::text FROM operations_step
 _INSERT = """
 INSERT INTO operations_step (operation_id, undoes_id, position, rank, key, title, "group", verb, change, handler,
     payload, depends_on, waiting_for, state, cloud_id, serial, attempt, max_attempts, takeovers, fence, worker,
-    intent_hash, handle, message, result)
+    intent_hash, handle, message, result, services)
 SELECT s.operation_id, s.id, v.position, v.rank, left(%s || s.key, 200), left('Undo: ' || s.title, 300), s."group",
        s.verb, s.change, s.handler, s.payload, v.depends_on::jsonb, v.waiting_for,
        CASE WHEN v.waiting_for = 0 THEN 'ready' ELSE 'pending' END, s.cloud_id, s.serial, 0, s.max_attempts, 0, 0, '',
-       '', '', '', '{}'::jsonb
+       '', '', '', '{}'::jsonb, s.services
   FROM unnest(%s::bigint[], %s::int[], %s::int[], %s::text[], %s::int[])
        AS v(id, position, rank, depends_on, waiting_for)
   JOIN operations_step s ON s.id = v.id"""

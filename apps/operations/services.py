@@ -31,8 +31,9 @@ CancelMode = Literal["stop", "revert"]
 class StepSpec:
     """One call on a handler. ``key`` is unique in the operation; ``depends_on`` holds keys.
 
-    ``group`` is the resource it works on; ``serial``: steps of one cloud with the same text never run side by side;
-    ``expected_s`` weighs the critical path, that is what starts first. ``payload`` is plain JSON without secrets.
+    ``group`` is the resource it works on, ``services`` what of the drawing stands on that; ``serial``: steps of one
+    cloud with the same text never run side by side; ``expected_s`` weighs the critical path, that is what starts
+    first. ``payload`` is plain JSON without secrets.
     """
 
     key: str
@@ -47,6 +48,7 @@ class StepSpec:
     serial: str = ""
     max_attempts: int = 5
     expected_s: float = 1.0
+    services: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,7 +286,7 @@ def _insert_claims(operation: Operation) -> None:
 
 _COLUMNS = (
     'operation_id, position, rank, key, title, "group", verb, change, handler, payload, depends_on, waiting_for, state,'
-    " cloud_id, serial, attempt, max_attempts, takeovers, fence, worker, intent_hash, handle, message, result"
+    " cloud_id, serial, attempt, max_attempts, takeovers, fence, worker, intent_hash, handle, message, result, services"
 )
 
 
@@ -303,4 +305,5 @@ def _insert_steps(operation_id: uuid.UUID, steps: Sequence[StepSpec], rank: Mapp
                 json.dumps(tidy(dict(step.payload))) if step.payload else "{}",
                 json.dumps(needed) if needed else "[]", len(needed), states.PENDING if needed else states.READY,
                 step.cloud_id, step.serial[:80], 0, step.max_attempts, 0, 0, "", "", "", "", "{}",
+                json.dumps(list(step.services)) if step.services else "[]",
             ))  # fmt: skip

@@ -142,6 +142,12 @@ BODIES: dict[str, Callable[[Side], dict[str, Any]]] = {
     "draft.update": lambda side: {"revision": 1, "compose": "services: ["},
     "draft.save": lambda side: {"revision": 1},
     "plan.create": lambda side: {"blueprint": str(side.blueprint.pk), "cloud": str(side.cloud.pk), "name": "fresh"},
+    "plan.preview": lambda side: {
+        "project": str(side.project.pk),
+        "cloud": str(side.cloud.pk),
+        "deployment": str(side.deployment.pk),
+        "compose": COMPOSE,
+    },
     "deployment.create": lambda side: {"plan": str(side.plan.pk)},
 }
 """The bodies of writes, with references to the objects of a side."""
@@ -153,6 +159,7 @@ REFERENCES: dict[str, list[str]] = {
     "blueprint.validate": ["draft", "blueprint"],
     "draft.create": ["project", "blueprint"],
     "plan.create": ["blueprint", "cloud", "version", "deployment"],
+    "plan.preview": ["project", "blueprint", "cloud", "deployment", "draft"],
     "deployment.create": ["plan", "blueprint", "cloud", "version", "deployment"],
 }
 """The fields of bodies that refer to an object: each is tried with somebody else's."""

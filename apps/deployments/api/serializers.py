@@ -15,6 +15,7 @@ from apps.tenancy.access import Principal
 from apps.tenancy.api.fields import ProjectField, ReferenceField
 from apps.tenancy.faults import fault
 from apps.tenancy.querysets import as_uuid
+from engine import pricing
 
 STATES = ("new", "deploying", "running", "updating", "failed", "destroying", "destroyed")
 
@@ -55,14 +56,29 @@ class ImagesField(serializers.DictField):
     child = serializers.CharField(max_length=500)
 
 
+class RegionField(serializers.CharField):
+    """The name of a region of the drawing; empty or left out for the whole drawing."""
+
+    def __init__(self, **options: Any) -> None:
+        defaults = {"required": False, "allow_blank": True, "max_length": 200, "help_text": "A region of the drawing."}
+        super().__init__(**{**defaults, **options})
+
+
 class PlanInSerializer(serializers.Serializer[Any]):
     """Hold what is to be planned."""
 
     blueprint = BlueprintField(required=False, help_text="Id or name; its latest version is planned.")
     version = ReferenceField(find_version, name="id", required=False, help_text="Id of a certain version.")
-    cloud = ReferenceField(find_cloud, required=False, help_text="Id or name; may be left out with a deployment.")
+    cloud = ReferenceField(
+        find_cloud,
+        required=False,
+        help_text="Id or name; may be left out with a deployment, or with a region that is drawn for a cloud.",
+    )
+    region = RegionField(help_text="Plan this region of the drawing alone; a deployment keeps its own.")
     deployment = ReferenceField(find_deployment, required=False, help_text="Id or name of the one to update.")
-    name = serializers.CharField(required=False, max_length=63, help_text="Name of the new deployment.")
+    name = serializers.CharField(
+        required=False, max_length=63, help_text="Name of the new one; the design's, and the region's, else."
+    )
     images = ImagesField(required=False)
 
 
@@ -71,6 +87,27 @@ class DeploymentInSerializer(PlanInSerializer):
 
     plan = ReferenceField(find_plan, name="id", required=False)
     accept_data_loss = serializers.BooleanField(required=False, default=False)
+
+
+class PriceLineSerializer(serializers.Serializer[Any]):
+    """Show what one kind of thing costs; amounts are decimal texts."""
+
+    what = serializers.ChoiceField(["cpu", "memory", "disk"])
+    quantity = serializers.FloatField()
+    unit = serializers.CharField()
+    rate = serializers.CharField(help_text="Of one unit for a month.")
+    monthly = serializers.CharField()
+
+
+class PriceSerializer(serializers.Serializer[Any]):
+    """Show what the desired state costs by the cloud's price list; amounts are decimal texts."""
+
+    currency = serializers.CharField()
+    monthly = serializers.CharField()
+    hourly = serializers.CharField(help_text="A 730th of a month.")
+    monthly_before = serializers.CharField(allow_null=True, help_text="Of what exists now; null when nothing does.")
+    lines = PriceLineSerializer(many=True)
+    note = serializers.CharField()
 
 
 class PlanSerializer(serializers.Serializer[Plan]):
@@ -83,6 +120,7 @@ class PlanSerializer(serializers.Serializer[Plan]):
     version = serializers.IntegerField()
     deployment = serializers.UUIDField(allow_null=True, help_text="None while the deployment does not exist.")
     deployment_name = serializers.CharField()
+    region = serializers.CharField(help_text="Empty for the whole drawing.")
     purpose = serializers.ChoiceField(["apply", "destroy"])
     images = ImagesField()
     hash = serializers.CharField()
@@ -90,6 +128,7 @@ class PlanSerializer(serializers.Serializer[Plan]):
     blocked = serializers.BooleanField(help_text="True when an error finding forbids to start it.")
     counts = serializers.DictField(child=serializers.IntegerField())
     requirements = serializers.DictField(child=serializers.IntegerField())
+    price = PriceSerializer(allow_null=True, help_text="By the cloud's prices when it was planned; null without any.")
     data_loss = serializers.ListField(child=serializers.CharField())
     findings = FindingSerializer(many=True)
     operation = serializers.UUIDField(allow_null=True)
@@ -97,7 +136,7 @@ class PlanSerializer(serializers.Serializer[Plan]):
 
 
 class ChangeSerializer(serializers.Serializer[Any]):
-    """Show what happens to one resource."""
+    """Show what happens to one resource; ``services`` are those that stand on it, before or after."""
 
     resource = serializers.CharField()
     kind = serializers.CharField()
@@ -107,6 +146,44 @@ class ChangeSerializer(serializers.Serializer[Any]):
     details = serializers.ListField(child=serializers.ListField(child=serializers.CharField()))
     destructive = serializers.BooleanField()
     data_loss = serializers.BooleanField()
+    services = serializers.ListField(child=serializers.CharField())
+
+
+class PlannedWorkloadSerializer(serializers.Serializer[Any]):
+    """Show one container on a machine."""
+
+    service = serializers.CharField()
+    replica = serializers.IntegerField()
+    image = serializers.CharField()
+
+
+class MachineSerializer(serializers.Serializer[Any]):
+    """Show a machine as it will be."""
+
+    key = serializers.CharField()
+    name = serializers.CharField()
+    cluster = serializers.CharField(allow_null=True)
+    cpus = serializers.IntegerField()
+    memory_mib = serializers.IntegerField()
+    workloads = PlannedWorkloadSerializer(many=True)
+    disks = serializers.ListField(child=serializers.CharField(), help_text="Names of the volumes on it.")
+    plain = serializers.BooleanField(help_text="True for a machine that hosts no containers.")
+    region = serializers.CharField()
+
+
+class ServiceFateSerializer(serializers.Serializer[Any]):
+    """Show how one service fares."""
+
+    machines = serializers.ListField(
+        child=serializers.CharField(), help_text="Keys of the machines it will be on, or was on when it goes."
+    )
+    change = serializers.ChoiceField(
+        ["create", "update", "replace", "delete", "keep"],
+        allow_null=True,
+        help_text="Null: it is drawn and stands nowhere, being of another region or scaled to none.",
+    )
+    restarted = serializers.BooleanField(help_text="It stays as it is, and its machine restarts.")
+    ports = serializers.ListField(child=serializers.DictField(), help_text="{published, target, protocol}")
 
 
 class LedgerSerializer(serializers.Serializer[Any]):
@@ -125,6 +202,8 @@ class PlanDetailSerializer(PlanSerializer):
     changes = ChangeSerializer(many=True)
     actions = serializers.ListField(child=serializers.DictField())
     ledger = LedgerSerializer(many=True)
+    machines = MachineSerializer(many=True)
+    services = serializers.DictField(child=ServiceFateSerializer())
 
 
 def plan_json(plan: Plan, *, detail: bool) -> dict[str, Any]:
@@ -138,6 +217,7 @@ def plan_json(plan: Plan, *, detail: bool) -> dict[str, Any]:
         "version": None,
         "deployment": str(plan.deployment_id) if plan.operation_id or getattr(plan, "exists", True) else None,
         "deployment_name": plan.deployment_name,
+        "region": plan.region,
         "purpose": plan.purpose,
         "images": plan.images,
         "hash": plan.hash,
@@ -145,6 +225,7 @@ def plan_json(plan: Plan, *, detail: bool) -> dict[str, Any]:
         "blocked": any(finding["severity"] == "error" for finding in body["findings"]),
         "counts": body["counts"],
         "requirements": body["requirements"],
+        "price": body.get("price"),
         "data_loss": [change["name"] for change in body["changes"] if change["data_loss"]],
         "findings": body["findings"],
         "operation": str(plan.operation_id) if plan.operation_id else None,
@@ -155,7 +236,14 @@ def plan_json(plan: Plan, *, detail: bool) -> dict[str, Any]:
         data["blueprint"] = {"id": str(blueprint.id), "name": blueprint.name}
         data["version"] = plan.version.number
     if detail:
-        data |= {"changes": body["changes"], "actions": body["actions"], "ledger": body["ledger"]}
+        # Plans that were made before there were services, machines and prices go without.
+        data |= {
+            "changes": [{"services": [], **change} for change in body["changes"]],
+            "actions": body["actions"],
+            "ledger": body["ledger"],
+            "machines": body.get("machines", []),
+            "services": body.get("services", {}),
+        }
     return data
 
 
@@ -187,6 +275,7 @@ class DeploymentSerializer(serializers.Serializer[Deployment]):
     name = serializers.CharField()
     state = serializers.ChoiceField(STATES)
     cloud = LinkSerializer()
+    region = serializers.CharField(help_text="Of the drawing; empty for the whole of it.")
     blueprint = LinkSerializer()
     version = serializers.IntegerField()
     created_at = serializers.DateTimeField()
@@ -197,6 +286,7 @@ class DeploymentDetailSerializer(DeploymentSerializer):
     """Show a deployment with what exists of it."""
 
     images = ImagesField()
+    price = PriceSerializer(allow_null=True, help_text="Of what exists, by the cloud's present prices.")
     resources = ResourceSerializer(many=True)
     operation = serializers.UUIDField(allow_null=True, help_text="The latest operation on it.")
     operation_url = serializers.CharField(allow_null=True)
@@ -206,6 +296,7 @@ LIST_COLUMNS = (
     "id",
     "name",
     "state",
+    "region",
     "created_at",
     "updated_at",
     "project_id",
@@ -226,6 +317,7 @@ def row_json(row: dict[str, Any]) -> dict[str, Any]:
         "name": row["name"],
         "state": row["state"],
         "cloud": {"id": str(row["cloud_id"]), "name": row["cloud__name"]},
+        "region": row["region"],
         "blueprint": {"id": str(row["version__blueprint_id"]), "name": row["version__blueprint__name"]},
         "version": row["version__number"],
         "created_at": row["created_at"],
@@ -236,18 +328,21 @@ def row_json(row: dict[str, Any]) -> dict[str, Any]:
 def deployment_json(deployment: Deployment, operation_id: Any, operation_url: str | None) -> dict[str, Any]:
     """Return a deployment in the form of ``DeploymentDetailSerializer``."""
     blueprint = deployment.version.blueprint
+    resources = list(deployment.resources.all())
     return {
         "id": str(deployment.id),
         "project": {"id": str(deployment.project_id), "name": deployment.project.slug},
         "name": deployment.name,
         "state": deployment.state,
         "cloud": {"id": str(deployment.cloud_id), "name": deployment.cloud.name},
+        "region": deployment.region,
         "blueprint": {"id": str(blueprint.id), "name": blueprint.name},
         "version": deployment.version.number,
         "created_at": deployment.created_at,
         "updated_at": deployment.updated_at,
         "images": deployment.images,
-        "resources": ResourceSerializer(deployment.resources.all(), many=True).data,
+        "price": pricing.price(pricing.needed({row.key: row.spec for row in resources}), deployment.cloud.prices),
+        "resources": ResourceSerializer(resources, many=True).data,
         "operation": str(operation_id) if operation_id else None,
         "operation_url": operation_url,
     }

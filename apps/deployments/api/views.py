@@ -7,13 +7,22 @@ from typing import Any
 from django.db.models import Exists, OuterRef
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
+from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
 from apps.blueprints.models import BlueprintVersion
+from apps.blueprints.services import find_blueprint, invalid_fault, load_project
+from apps.clouds.models import Cloud
 from apps.clouds.reading import find_cloud
 from apps.deployments import services
+from apps.deployments.api.pictures import (
+    CanvasSerializer,
+    DriftSerializer,
+    PreviewInSerializer,
+    PreviewSerializer,
+)
 from apps.deployments.api.serializers import (
     LIST_COLUMNS,
     DeploymentDetailSerializer,
@@ -28,12 +37,14 @@ from apps.deployments.api.serializers import (
     row_json,
 )
 from apps.deployments.models import Deployment, Plan
+from apps.deployments.regions import cloud_of
 from apps.operations.models import Operation
 from apps.tenancy.access import Principal, find_project
 from apps.tenancy.api.idempotency import idempotent
 from apps.tenancy.api.views import ScopedViewSet
 from apps.tenancy.faults import fault
 from apps.tenancy.models import Role
+from engine.compose import ComposeError
 
 
 def plan_from(principal: Principal, data: dict[str, Any]) -> Plan:
@@ -44,7 +55,8 @@ def plan_from(principal: Principal, data: dict[str, Any]) -> Plan:
         version = data["blueprint"].versions.order_by("-number").first()
     if version is None and deployment is not None:
         version = deployment.version
-    cloud = data.get("cloud") or (deployment.cloud if deployment else None)
+    region: str = data.get("region", "")
+    cloud = data.get("cloud") or (deployment.cloud if deployment else _drawn_for(principal, version, region))
     missing = [name for name, value in (("blueprint", version), ("cloud", cloud)) if value is None]
     if missing:
         raise fault(
@@ -62,7 +74,19 @@ def plan_from(principal: Principal, data: dict[str, Any]) -> Plan:
         deployment=deployment,
         name=data.get("name"),
         images=data.get("images"),
+        region=region,
     )
+
+
+def _drawn_for(principal: Principal, version: BlueprintVersion | None, region: str) -> Cloud | None:
+    """Return the cloud that the drawing names for the region, or None."""
+    if version is None or not region:
+        return None
+    try:
+        drawn = cloud_of(load_project(version), region)
+    except ComposeError as error:
+        raise invalid_fault(error.findings) from None
+    return find_cloud(principal, drawn) if drawn else None
 
 
 @extend_schema(tags=["plans"])
@@ -73,7 +97,7 @@ class PlanViewSet(ScopedViewSet):
     serializer_class = PlanSerializer
     scope = "project"
     ordering = ("-created_at", "id")
-    roles = {"list": Role.VIEWER, "retrieve": Role.VIEWER, "create": Role.ARCHITECT}
+    roles = {"list": Role.VIEWER, "retrieve": Role.VIEWER, "create": Role.ARCHITECT, "preview": Role.ARCHITECT}
 
     def get_queryset(self) -> Any:
         """Return the visible plans that the filters leave."""
@@ -105,6 +129,28 @@ class PlanViewSet(ScopedViewSet):
         plan.exists = body.validated_data.get("deployment") is not None  # type: ignore[attr-defined]
         return Response(plan_json(plan, detail=True), status=status.HTTP_201_CREATED)
 
+    @extend_schema(request=PreviewInSerializer, responses=PreviewSerializer)
+    @action(detail=False, methods=["post"])
+    def preview(self, request: Request) -> Response:
+        """Say what a text that is being drawn would become: changes, price, machines and findings; nothing is kept.
+
+        A text with mistakes is answered 200 with `valid` false. With a deployment, its cloud is asked what exists.
+        """
+        body = PreviewInSerializer(data=request.data, context=self.get_serializer_context())
+        body.is_valid(raise_exception=True)
+        data = body.validated_data
+        about = ("project", "compose", "blueprint", "draft", "files", "environment", "name")
+        shown = services.preview(
+            self.principal,
+            services.Sketch(**{name: data[name] for name in about if name in data}),
+            cloud=data.get("cloud"),
+            find_cloud=lambda name: find_cloud(self.principal, name),
+            deployment=data.get("deployment"),
+            images=data.get("images"),
+            region=data.get("region", ""),
+        )
+        return Response(shown)
+
 
 @extend_schema(tags=["deployments"])
 class DeploymentViewSet(ScopedViewSet):
@@ -120,6 +166,8 @@ class DeploymentViewSet(ScopedViewSet):
         "retrieve": Role.VIEWER,
         "create": Role.ARCHITECT,
         "destroy": Role.ARCHITECT,
+        "canvas": Role.VIEWER,
+        "drift": Role.ARCHITECT,  # it sends the portal to the cloud, as planning does
     }
 
     def get_queryset(self) -> Any:
@@ -130,6 +178,8 @@ class DeploymentViewSet(ScopedViewSet):
             rows = rows.filter(project=find_project(self.principal, project))
         if cloud := parameters.get("cloud"):
             rows = rows.filter(cloud=find_cloud(self.principal, cloud))
+        if blueprint := parameters.get("blueprint"):
+            rows = rows.filter(version__blueprint=find_blueprint(self.principal, blueprint))
         if name := parameters.get("name"):
             rows = rows.filter(name=name)
         if state := parameters.get("state"):
@@ -146,6 +196,7 @@ class DeploymentViewSet(ScopedViewSet):
         parameters=[
             OpenApiParameter("project", description="Id or slug."),
             OpenApiParameter("cloud", description="Id or name."),
+            OpenApiParameter("blueprint", description="Id, or a name that only one design has."),
             OpenApiParameter("name"),
             OpenApiParameter("state", description="One or several by commas; without it all but destroyed ones."),
         ]
@@ -165,8 +216,8 @@ class DeploymentViewSet(ScopedViewSet):
     @extend_schema(
         request=DeploymentInSerializer,
         responses={202: DeploymentDetailSerializer},
-        description="Start a plan ({plan}), or plan and start in one ({blueprint, cloud, name, images}). The address "
-        "of the operation is in `Location`.",
+        description="Start a plan ({plan}), or plan and start in one ({blueprint, cloud, region, name, images}). The "
+        "address of the operation is in `Location`.",
     )
     @idempotent
     def create(self, request: Request) -> Response:
@@ -186,6 +237,18 @@ class DeploymentViewSet(ScopedViewSet):
         operation = services.destroy(self.principal, deployment)
         deployment.refresh_from_db()
         return self._accepted(deployment, operation)
+
+    @extend_schema(responses=CanvasSerializer)
+    @action(detail=True, methods=["get"])
+    def canvas(self, request: Request, id: str) -> Response:
+        """Return what a canvas needs to paint the deployment as the journal knows it; no cloud is asked."""
+        return Response(services.canvas_of(self.get_object()))
+
+    @extend_schema(responses=DriftSerializer)
+    @action(detail=True, methods=["get"])
+    def drift(self, request: Request, id: str) -> Response:
+        """Ask the cloud how it differs from what was deployed; nothing is kept."""
+        return Response(services.drift_of(self.get_object()))
 
     def _accepted(self, deployment: Deployment, operation: Operation) -> Response:
         body = self._body(deployment, operation)

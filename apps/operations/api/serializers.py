@@ -184,6 +184,10 @@ class StepSerializer(serializers.ModelSerializer[Step]):
     state = serializers.ChoiceField(choices=states.STEP_STATES)
     depends_on = serializers.ListField(child=serializers.CharField())
     error = serializers.SerializerMethodField()
+    resource = serializers.CharField(source="group", help_text="Key of the resource that it works on.")
+    services = serializers.ListField(
+        child=serializers.CharField(), help_text="Services of the drawing that stand on that resource."
+    )
 
     class Meta:
         model = Step
@@ -193,6 +197,8 @@ class StepSerializer(serializers.ModelSerializer[Step]):
             "position",
             "title",
             "group",
+            "resource",
+            "services",
             "verb",
             "change",
             "state",

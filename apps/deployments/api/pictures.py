@@ -1,0 +1,204 @@
+"""The forms of what a canvas asks: previews of a text, drift, and a running deployment in one answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from apps.blueprints.api.serializers import (
+    BlueprintField,
+    DraftField,
+    DrawingSerializer,
+    FindingSerializer,
+    FixableFindingSerializer,
+    LinkSerializer,
+)
+from apps.clouds.api.serializers import CapacitySerializer
+from apps.clouds.reading import find_cloud
+from apps.deployments.api.serializers import (
+    ChangeSerializer,
+    ImagesField,
+    LedgerSerializer,
+    MachineSerializer,
+    PriceSerializer,
+    RegionField,
+    ServiceFateSerializer,
+    find_deployment,
+)
+from apps.tenancy.api.fields import ProjectField, ReferenceField
+
+
+class PreviewInSerializer(DrawingSerializer):
+    """Hold a text that is being drawn, and where it should go."""
+
+    compose = serializers.CharField(trim_whitespace=False, allow_blank=True, help_text="The text as it is now.")
+    project = ProjectField(help_text="Id or slug of the project.")
+    cloud = ReferenceField(
+        find_cloud,
+        required=False,
+        help_text="Id or name; without it that of the deployment, or the one that the region is drawn for.",
+    )
+    region = RegionField()
+    deployment = ReferenceField(find_deployment, required=False, help_text="Compare with this one, and observe it.")
+    images = ImagesField(required=False)
+    blueprint = BlueprintField(
+        required=False, help_text="The files and values of its latest version count; given ones go over them."
+    )
+    draft = DraftField(
+        required=False, help_text="Instead of the design's, the files and values of this draft of one's own count."
+    )
+    name = serializers.CharField(required=False, max_length=63, help_text="Name of the new deployment.")
+
+
+class PreviewNetworkSerializer(serializers.Serializer[Any]):
+    """Show a network that is made or used."""
+
+    key = serializers.CharField()
+    name = serializers.CharField()
+    managed = serializers.BooleanField(help_text="False: it exists on the cloud and is only used.")
+    subnet = serializers.CharField(allow_null=True)
+    vlan = serializers.IntegerField(allow_null=True)
+    services = serializers.ListField(child=serializers.CharField())
+
+
+class PreviewVolumeSerializer(serializers.Serializer[Any]):
+    """Show a data disk."""
+
+    key = serializers.CharField()
+    name = serializers.CharField()
+    size_gib = serializers.IntegerField()
+    datastore = serializers.CharField(allow_null=True)
+    services = serializers.ListField(child=serializers.CharField())
+
+
+class RegionSerializer(serializers.Serializer[Any]):
+    """Show a region of the drawing."""
+
+    name = serializers.CharField()
+    title = serializers.CharField()
+    cloud = serializers.CharField(help_text="Name of the cloud that it is drawn for; empty for none.")
+
+
+class PreviewSerializer(serializers.Serializer[Any]):
+    """Say what a text would become; with ``valid`` false only the findings tell something."""
+
+    valid = serializers.BooleanField(help_text="False: the text cannot be read, and the findings say why.")
+    blocked = serializers.BooleanField(help_text="True when an error finding forbids to start such a plan.")
+    empty = serializers.BooleanField()
+    findings = FixableFindingSerializer(many=True)
+    ledger = LedgerSerializer(many=True)
+    changes = ChangeSerializer(many=True)
+    counts = serializers.DictField(child=serializers.IntegerField())
+    requirements = serializers.DictField(child=serializers.IntegerField(), allow_null=True)
+    capacity = CapacitySerializer(allow_null=True)
+    price = PriceSerializer(allow_null=True)
+    cloud = LinkSerializer(allow_null=True)
+    region = serializers.CharField()
+    regions = RegionSerializer(many=True, help_text="All regions of the drawing, in its order.")
+    deployment_name = serializers.CharField()
+    machines = MachineSerializer(many=True)
+    networks = PreviewNetworkSerializer(many=True)
+    volumes = PreviewVolumeSerializer(many=True)
+    services = serializers.DictField(child=ServiceFateSerializer())
+    data_loss = serializers.ListField(child=serializers.CharField())
+
+
+class DifferenceSerializer(serializers.Serializer[Any]):
+    """Show one thing that somebody changed on the cloud."""
+
+    what = serializers.ChoiceField(["cpus", "memory_mib", "power"])
+    applied = serializers.CharField()
+    found = serializers.CharField()
+
+
+class DriftMachineSerializer(serializers.Serializer[Any]):
+    """Show a machine as it is on the cloud now."""
+
+    key = serializers.CharField()
+    name = serializers.CharField()
+    state = serializers.ChoiceField(["running", "stopped", "missing", "unknown"])
+    addresses = serializers.ListField(child=serializers.CharField())
+    differences = DifferenceSerializer(many=True)
+
+
+class DriftServiceSerializer(ServiceFateSerializer):
+    """Show how a service fares, and whether its machines run."""
+
+    state = serializers.ChoiceField(["running", "stopped", "missing", "unknown"])
+
+
+class DriftSerializer(serializers.Serializer[Any]):
+    """Say how the cloud differs from the deployed version."""
+
+    checked_at = serializers.DateTimeField()
+    version = serializers.IntegerField()
+    region = serializers.CharField()
+    drifted = serializers.BooleanField()
+    changes = ChangeSerializer(many=True, help_text="What an update to the same version would do.")
+    findings = FindingSerializer(many=True, help_text="What an update would leave alone, among others.")
+    machines = DriftMachineSerializer(many=True)
+    services = serializers.DictField(child=DriftServiceSerializer())
+
+
+class CanvasMachineSerializer(serializers.Serializer[Any]):
+    """Show a machine as the journal knows it."""
+
+    key = serializers.CharField()
+    name = serializers.CharField()
+    state = serializers.ChoiceField(["pending", "working", "running", "stopped", "failed", "missing", "unknown"])
+    addresses = serializers.ListField(child=serializers.CharField())
+
+
+class PortSerializer(serializers.Serializer[Any]):
+    """Show a published port."""
+
+    published = serializers.CharField(help_text="A port or a range.")
+    target = serializers.IntegerField()
+    protocol = serializers.CharField()
+
+
+class CanvasServiceSerializer(serializers.Serializer[Any]):
+    """Show a service: the worst state of its machines, and of the steps that work on what it stands on."""
+
+    state = serializers.ChoiceField(["pending", "working", "running", "stopped", "failed", "missing", "unknown"])
+    machines = CanvasMachineSerializer(many=True)
+    ports = PortSerializer(many=True)
+
+
+class CanvasCloudSerializer(LinkSerializer):
+    """Point at the cloud; ``ok`` is its health as last seen, null when it was never asked."""
+
+    ok = serializers.BooleanField(allow_null=True)
+
+
+class CanvasDeploymentSerializer(serializers.Serializer[Any]):
+    """Show the deployment itself."""
+
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    state = serializers.CharField()
+    version = serializers.IntegerField()
+    blueprint = LinkSerializer()
+    region = serializers.CharField()
+    cloud = CanvasCloudSerializer()
+
+
+class CanvasOperationSerializer(serializers.Serializer[Any]):
+    """Show the latest operation while it is under way, or when it did not succeed."""
+
+    id = serializers.UUIDField()
+    kind = serializers.CharField()
+    state = serializers.CharField()
+    percent = serializers.IntegerField()
+    last_seq = serializers.IntegerField(help_text="Follow its events after this one.")
+    error = serializers.DictField(allow_null=True)
+
+
+class CanvasSerializer(serializers.Serializer[Any]):
+    """Everything that a canvas needs to paint a deployment."""
+
+    deployment = CanvasDeploymentSerializer()
+    services = serializers.DictField(child=CanvasServiceSerializer())
+    machines = CanvasMachineSerializer(many=True)
+    operation = CanvasOperationSerializer(allow_null=True)

@@ -1,0 +1,87 @@
+"""Look at a cloud and say how a deployment differs there from what was deployed; nothing is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils import timezone
+
+from apps.blueprints.services import invalid_fault, load_project
+from apps.deployments import planning
+from apps.deployments.models import Deployment
+from apps.operations.models import Operation
+from apps.tenancy.faults import fault
+from engine.compose import ComposeError
+from engine.observed import ObservedResource
+
+_POWER = {"on": "running", "off": "stopped", "suspended": "stopped"}
+_WORST = ("missing", "stopped", "unknown", "running")
+_NOT_DRIFT = frozenset({"plan.start_cycle"})
+
+
+def drift_of(deployment: Deployment) -> dict[str, Any]:
+    """Return how the cloud differs from the deployed version, in the form of ``DriftSerializer``.
+
+    ``changes`` is what an update to the very same version would do; what somebody changed on the cloud and an update
+    would leave alone is told by findings (``plan.drift_kept``, ``plan.stray``) and by each machine's differences.
+    Faults: ``deployment.destroyed``, ``deployment.changing``, ``cloud.*``.
+    """
+    if deployment.state == "destroyed":
+        raise fault("deployment.destroyed", name=deployment.name)
+    under_way = Operation.objects.about("deployment", deployment.id).live().values_list("id", flat=True).first()
+    if under_way is not None:
+        raise fault("deployment.changing", name=deployment.name, extra={"operation": str(under_way)})
+    project, cloud = deployment.project, deployment.cloud
+    try:
+        drawing = load_project(deployment.version, name=deployment.name)
+    except ComposeError as error:
+        raise invalid_fault(error.findings) from None
+    owner = planning.owner_of(project, deployment.id, deployment.name)
+    worked = planning.work_out(drawing, project, cloud, owner, deployment, deployment.images, deployment.region)
+    data = worked.to_json()
+    changes = [change for change in data["changes"] if change["change"] != "keep"]
+    findings = [
+        finding.to_json()
+        for finding in worked.plan.findings
+        if finding.code.startswith("plan.") and finding.code not in _NOT_DRIFT
+    ]
+    machines = {
+        key: _machine(key, spec, worked.observed.resources.get(key))
+        for key, spec in worked.prior.items()
+        if spec.get("kind") == "machine"
+    }
+    return {
+        "checked_at": timezone.now(),
+        "version": deployment.version.number,
+        "region": deployment.region,
+        "drifted": bool(changes or findings),
+        "changes": changes,
+        "findings": findings,
+        "machines": list(machines.values()),
+        "services": {
+            name: {**told, "state": _state([machines[key]["state"] for key in told["machines"] if key in machines])}
+            for name, told in data["services"].items()
+        },
+    }
+
+
+def _machine(key: str, spec: Mapping[str, Any], found: ObservedResource | None) -> dict[str, Any]:
+    told: dict[str, Any] = {"key": key, "name": spec.get("name", ""), "state": "missing"}
+    if found is None:
+        return {**told, "addresses": [], "differences": []}
+    attributes = found.attributes
+    differences = [
+        {"what": name, "applied": str(spec[name]), "found": str(attributes[name])}
+        for name in ("cpus", "memory_mib")
+        if attributes.get(name) is not None and spec.get(name) is not None and attributes[name] != spec[name]
+    ]
+    state = _POWER.get(str(attributes.get("power")), "unknown")
+    if spec.get("state") == "running" and state == "stopped":
+        differences.append({"what": "power", "applied": "on", "found": str(attributes["power"])})
+    addresses = [str(address) for address in attributes.get("addresses") or ()]
+    return {**told, "state": state, "addresses": addresses, "differences": differences}
+
+
+def _state(states: list[str]) -> str:
+    return next((state for state in _WORST if state in states), "missing")
