@@ -1,0 +1,1 @@
+export const document: Record<string, string> = {};

@@ -1,0 +1,145 @@
+import { create } from "zustand";
+
+import { applyEdits, invert, smallestSplice } from "../document/edits";
+import type { Applied, Command, Drawing, Message, Problem, Step, TextEdit } from "../document/types";
+import { ask } from "../workers/client";
+
+const EMPTY: Drawing = { name: "", nodes: [], edges: [], published: [], problems: [], lines: 0 };
+const KEPT_STEPS = 500;
+const TYPING_JOINS_MS = 1_000;
+
+interface DocumentState {
+  /** The truth. */
+  text: string;
+  /** Grows with every change of the text; the drawing's own number tells whether it is up to date. */
+  revision: number;
+  /** The last good drawing, the text that it was derived from, and that text's revision. */
+  drawing: Drawing;
+  drawnText: string;
+  drawnRevision: number;
+  /** Why the present text cannot be drawn; empty when it can. */
+  broken: Problem[];
+  past: Step[];
+  future: Step[];
+  /** Nothing may be changed: a shared drawing, an old version, no role. */
+  readOnly: boolean;
+  /** The drawing of the text as opened has arrived. */
+  ready: boolean;
+
+  open: (text: string, readOnly: boolean) => void;
+  /** Carry out a gesture; resolves when text and drawing are changed, or with the reason why not. */
+  run: (command: Command) => Promise<Applied>;
+  /** Take what was typed in the editor (edits of the present text). */
+  type: (edits: TextEdit[]) => void;
+  undo: () => Message | null;
+  redo: () => Message | null;
+}
+
+let queue: Promise<unknown> = Promise.resolve();
+
+export const useDocument = create<DocumentState>()((set, get) => {
+  function change(edits: TextEdit[], step: Step | null, past: Step[], future: Step[]): void {
+    const { text, revision } = get();
+    void step;
+    set({ text: applyEdits(text, edits), revision: revision + 1, past, future });
+    void redraw();
+  }
+
+  /** Derive the drawing of the present text; a newer text makes an older answer worthless. */
+  async function redraw(): Promise<void> {
+    const { text, revision } = get();
+    const derived = await ask({ ask: "derive", text });
+    if (get().drawnRevision > revision) return;
+    if (derived.ok) {
+      set({ drawing: derived.drawing, drawnText: text, drawnRevision: revision, ready: true });
+      if (get().revision === revision) set({ broken: [] });
+    } else if (get().revision === revision) set({ broken: derived.problems, ready: true });
+  }
+
+  async function carryOut(command: Command): Promise<Applied> {
+    if (get().readOnly) return { ok: false, refused: { key: "document.read_only" } };
+    for (let tries = 0; tries < 5; tries++) {
+      const { text, revision } = get();
+      const applied = await ask({ ask: "apply", text, command });
+      if (get().revision !== revision) continue; // typed meanwhile: the gesture is made on the newer text
+      if (!applied.ok || applied.edits.length === 0) return applied;
+      const step: Step = {
+        label: applied.label,
+        edits: applied.edits,
+        inverse: invert(text, applied.edits),
+        typing: false,
+        at: Date.now(),
+      };
+      set({ text: applyEdits(text, applied.edits), revision: revision + 1, past: kept(get().past, step), future: [] });
+      await redraw();
+      return applied;
+    }
+    return { ok: false, refused: { key: "document.busy" } };
+  }
+
+  return {
+    text: "",
+    revision: 0,
+    drawing: EMPTY,
+    drawnText: "",
+    drawnRevision: -1,
+    broken: [],
+    past: [],
+    future: [],
+    readOnly: false,
+    ready: false,
+
+    open: (text, readOnly) => {
+      set({
+        text, readOnly, revision: get().revision + 1, past: [], future: [], broken: [], ready: false,
+      });
+      void redraw();
+    },
+
+    run: (command) => {
+      const result = queue.then(() => carryOut(command));
+      queue = result.catch(() => undefined);
+      return result;
+    },
+
+    type: (edits) => {
+      const { text, past, readOnly } = get();
+      if (readOnly || edits.length === 0) return;
+      const now = Date.now();
+      const last = past[past.length - 1];
+      const after = applyEdits(text, edits);
+      if (last?.typing && now - last.at < TYPING_JOINS_MS) {
+        // Joined steps are kept as one splice between the text before the first and after the last.
+        const before = applyEdits(text, last.inverse);
+        const joined = smallestSplice(before, after);
+        const step = { ...last, edits: joined, inverse: invert(before, joined), at: now };
+        change(edits, step, [...past.slice(0, -1), step], []);
+      } else {
+        const step: Step = {
+          label: { key: "command.type" }, edits, inverse: invert(text, edits), typing: true, at: now,
+        };
+        change(edits, step, kept(past, step), []);
+      }
+    },
+
+    undo: () => {
+      const { past, future, readOnly } = get();
+      const step = past[past.length - 1];
+      if (!step || readOnly) return null;
+      change(step.inverse, step, past.slice(0, -1), [...future, { ...step, typing: false }]);
+      return step.label;
+    },
+
+    redo: () => {
+      const { past, future, readOnly } = get();
+      const step = future[future.length - 1];
+      if (!step || readOnly) return null;
+      change(step.edits, step, [...past, { ...step, typing: false }], future.slice(0, -1));
+      return step.label;
+    },
+  };
+});
+
+function kept(past: Step[], step: Step): Step[] {
+  return past.length < KEPT_STEPS ? [...past, step] : [...past.slice(1), step];
+}
