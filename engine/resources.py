@@ -144,7 +144,7 @@ class Workload:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """A virtual machine that hosts containers.
+    """A virtual machine that hosts containers, or a plain one that is only cloned and named.
 
     ``userdata`` is a cloud-config document as data (see ``engine.userdata``), with placeholders
     where a one-time fetch token stands at run time, so that the plan never holds a secret.
@@ -165,6 +165,7 @@ class Machine:
     anti_affinity: str | None = None  # machines with the same value want different hosts
     system_disk_gib: int | None = None  # size of the template's disk, for the requirements only
     datastore: str | None = None  # where the system disk is made; None: the target's choice
+    plain: bool = False  # nothing of ours runs in it, and nobody knows whether its guest reports anything
 
     def aspects(self) -> dict[str, Any]:
         """Return what can change apart from each other; the planner compares aspect by aspect.

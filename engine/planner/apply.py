@@ -157,6 +157,8 @@ class _Planner:
         if machine.key in self.prior:
             return MISSING
         before = self._placement()
+        if machine.plain:
+            return "was added to the drawing"
         said: list[str] = []
         known = {service for service, _ in before}
         services = list(dict.fromkeys(workload.service for workload in machine.workloads))
@@ -236,7 +238,7 @@ class _Planner:
             "machine.create", key, name, change, cause, after=[*self._ground(machine), *after], spec=spec, uses=uses
         )
         started = self.steps.act("machine.start", key, name, change, cause, after=[made], uses=[key])
-        self.steps.act("machine.ready", key, name, change, cause, after=[started], uses=[key])
+        self.steps.act("machine.ready", key, name, change, cause, after=[started], spec=_awaited(machine), uses=[key])
 
     def _tear_down(self, machine: Machine, found: ObservedResource, cause: str) -> None:
         removal.delete_machine(self.steps, found, self.prior.get(machine.key), machine.name, "replace", cause)
@@ -296,6 +298,7 @@ class _Planner:
                 "update",
                 verdict.cause,
                 after=[started],
+                spec=_awaited(machine),
                 external_id=external_id,
                 uses=[key],
             )
@@ -325,6 +328,11 @@ class _Planner:
             )
         for key, others in order.items():
             self.steps.order(action_key(key, "machine.start"), [action_key(other, "machine.ready") for other in others])
+
+
+def _awaited(machine: Machine) -> dict[str, Any]:
+    """Return what a connector must know to wait for a machine: a plain one may never report an address."""
+    return {"plain": True} if machine.plain else {}
 
 
 def _content(machine: Machine) -> list[tuple[str, str, str]]:

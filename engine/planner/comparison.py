@@ -111,6 +111,9 @@ def _replacement(
     verdict: Verdict,
 ) -> None:
     causes: list[str] = []
+    if drawn.plain and not before.plain:
+        # Its containers would go on running: a plain machine has nobody who could stop them.
+        causes.append("it becomes a plain machine, without the containers and the engine that it had")
     if drawn.template and before.template and drawn.template != before.template:
         causes.append(f"template changed: {before.template} -> {drawn.template}")
         verdict.details.append(("template", before.template, drawn.template))

@@ -14,7 +14,8 @@ from engine.resources import Resource
 class Desired:
     """The resources that a deployment shall have, by key, and what was to be told on the way there.
 
-    ``start_after``: machine -> machines that must be ready before it starts, from ``depends_on``.
+    ``start_after``: machine -> machines that must be ready before it starts, from ``depends_on``. ``regions``:
+    machine -> region of the drawing, for machines that belong to one.
     """
 
     resources: Mapping[str, Resource] = field(default_factory=dict)
@@ -22,3 +23,4 @@ class Desired:
     findings: tuple[Finding, ...] = ()
     requirements: Requirements = field(default_factory=Requirements)
     start_after: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    regions: Mapping[str, str] = field(default_factory=dict)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -33,6 +34,43 @@ _RELATION = {
 # Not `oneOf`: its messages cannot say which branch was meant.
 _RELATIONS = {"if": {"type": "array"}, "then": {"items": _RELATION}, "else": _RELATION}
 _CANVAS = {"type": ["object", "array"], "description": "Positions on the designer's canvas; nothing reads them here."}
+HOST_NAME = r"^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$"
+"""What a machine or region may be called: it becomes part of host names."""
+MAX_POOL = 100
+_NAMES = {"pattern": HOST_NAME}
+
+
+def _boxes(fewest: int, most: int) -> dict[str, Any]:
+    """Return the schema of a map of numbers: where things lie on the canvas, and how large they are."""
+    numbers = {"type": "array", "items": {"type": "number"}, "minItems": fewest, "maxItems": most}
+    return {"type": "object", "additionalProperties": numbers, "maxProperties": 20_000}
+
+
+# Bounded, so that a drawing cannot carry just anything about; open, so that a portal reads what a newer one drew.
+_GEOMETRY = {
+    "type": ["object", "array"],
+    "description": "Positions, folded groups and comments of the designer's canvas; the engine ignores them.",
+    "properties": {
+        **{section: _boxes(2, 4) for section in ("services", "volumes", "networks", "configs", "secrets")},
+        **{section: _boxes(2, 4) for section in ("machines", "regions")},
+        "collapsed": {"type": "array", "items": {"type": "string", "maxLength": 300}, "maxItems": 20_000},
+        "comments": {
+            "type": "array",
+            "maxItems": 2000,
+            "items": {
+                "type": "object",
+                "properties": {
+                    "on": {"type": "string", "maxLength": 300},
+                    "text": {"type": "string", "maxLength": 10_000},
+                    "by": {"type": "string", "maxLength": 300},
+                    "resolved": {"type": "boolean"},
+                },
+            },
+        },
+    },
+    "maxProperties": 50,
+    "maxItems": 20_000,
+}
 
 
 def _described(schema: Mapping[str, Any], text: str) -> dict[str, Any]:
@@ -73,9 +111,60 @@ SCHEMAS: Mapping[Place, Mapping[str, Any]] = {
             },
             "additionalProperties": False,
         },
-        "canvas": _CANVAS,
+        "regions": {
+            "type": ["object", "null"],
+            "description": "Parts of the drawing that go to different clouds, by name; a plan may be for one of them. "
+            "What names no region belongs to the first.",
+            "propertyNames": _NAMES,
+            "maxProperties": 100,
+            "additionalProperties": {
+                "type": ["object", "null"],
+                "properties": {
+                    "cloud": _described(
+                        _NAME, "Name of the cloud that the region is planned for unless said otherwise."
+                    ),
+                    "title": _described(_NAME, "What people call the region."),
+                },
+                "additionalProperties": False,
+            },
+        },
+        "machines": {
+            "type": ["object", "null"],
+            "description": "Machines that are drawn, by name: hosts of the services that name them, or, without any, "
+            "plain virtual machines.",
+            "propertyNames": _NAMES,
+            "maxProperties": 1000,
+            "additionalProperties": {
+                "type": ["object", "null"],
+                "properties": {
+                    "region": _described(_NAME, "Name of its region; the first one else."),
+                    "cpus": {
+                        "type": "integer",
+                        "minimum": 1,
+                        "maximum": 768,
+                        "description": "CPUs; as many as its services need else.",
+                    },
+                    "memory": _described(_SIZE, "Memory; as much as its services need else."),
+                    "template": _described(_NAME, "Name of the template that it is cloned from."),
+                    "cluster": _described(_NAME, "Name of its cluster."),
+                    "datastore": _described(_NAME, "Name of the datastore for its system disk and its volumes."),
+                    "count": {
+                        "type": "integer",
+                        "minimum": 1,
+                        "maximum": MAX_POOL,
+                        "description": "Makes it a pool of so many machines (`name-1`, `name-2`, ...) that replicas "
+                        "are spread over.",
+                    },
+                    "description": {"type": "string", "maxLength": 2000, "description": "What it is for."},
+                },
+                "additionalProperties": False,
+            },
+        },
+        "canvas": _GEOMETRY,
     },
     "service": {
+        "region": _described(_NAME, "Name of its region; that of its machine, or the first one, else."),
+        "machine": _described(_NAME, "Name of the drawn machine, or pool, that its containers stand on."),
         "isolation": _described(_ISOLATION, "As for the project, for this service alone."),
         "placement": _described(_PLACEMENT, "As for the project, for this service's replicas alone."),
         "cpus": _described(_CPUS, "CPUs that placement reckons with for one container; no limit is set."),
@@ -123,14 +212,24 @@ class Extensions:
     volumes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     networks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
+    legible: bool = True  # False: the top level did not pass, so nobody knows which machines and regions there are
 
     def paths(self) -> Iterator[tuple[str, ...]]:
-        """Yield the path of each in the drawing."""
+        """Yield the path of each in the drawing, and of those keys in it that fare by themselves."""
         if self.project:
             yield ("x-escale",)
+            for section in ("regions", "machines"):
+                for name in self.project.get(section) or ():
+                    yield ("x-escale", section, name)
+            if self.project.get("canvas"):
+                yield ("x-escale", "canvas")
         for section, named in (("services", self.services), ("volumes", self.volumes), ("networks", self.networks)):
-            for name in named:
+            for name, value in named.items():
                 yield (section, name, "x-escale")
+                if section == "services":
+                    for key in ("region", "machine"):
+                        if key in value:
+                            yield (section, name, "x-escale", key)
 
 
 def read_extensions(project: Project) -> Extensions:
@@ -138,11 +237,12 @@ def read_extensions(project: Project) -> Extensions:
     findings: list[Finding] = []
     top = project.extensions().get("x-escale")
     sections: dict[str, dict[str, Mapping[str, Any]]] = {}
-    for place, section, nodes in (
+    places: tuple[tuple[Place, str, Mapping[str, Any]], ...] = (
         ("service", "services", project.services()),
         ("volume", "volumes", project.volumes()),
         ("network", "networks", project.networks()),
-    ):
+    )
+    for place, section, nodes in places:
         good = sections[section] = {}
         for name in nodes:
             value = project.extensions(section, name).get("x-escale")
@@ -151,13 +251,21 @@ def read_extensions(project: Project) -> Extensions:
     known = project.services()
     for name, value in sections["services"].items():
         findings.extend(_unknown_services(project, name, value, known))
+    legible = top is None or _passes(project, "project", top, ("x-escale",), findings)
     return Extensions(
-        project=top if top is not None and _passes(project, "project", top, ("x-escale",), findings) else {},
+        project=top if top is not None and legible else {},
         services=sections["services"],
         volumes=sections["volumes"],
         networks=sections["networks"],
         findings=tuple(findings),
+        legible=legible,
     )
+
+
+def schema_document() -> str:
+    """Return one JSON schema for each place of ``x-escale``, as text: what the designer's frontend is built with."""
+    places = {place: _closed(place) for place in SCHEMAS}
+    return json.dumps(places, indent=2, ensure_ascii=False) + "\n"
 
 
 def relations(extension: Mapping[str, Any], key: str) -> Iterator[tuple[str, str]]:
@@ -181,37 +289,55 @@ def gibibytes(value: Any) -> int:
     return -(-mebibytes(value) // 1024)
 
 
+def _closed(place: Place) -> dict[str, Any]:
+    return {"type": "object", "properties": SCHEMAS[place], "additionalProperties": False}
+
+
 @cache
-def _validator(place: str) -> Any:
-    schema = {"type": "object", "properties": SCHEMAS[place], "additionalProperties": False}  # type: ignore[index]
-    return jsonschema_rs.validator_for(schema)
+def _validator(place: Place) -> Any:
+    return jsonschema_rs.validator_for(_closed(place))
 
 
-def _passes(project: Project, place: str, value: Any, path: tuple[str | int, ...], findings: list[Finding]) -> bool:
-    problems = list(_validator(place).iter_errors(value))
-    for problem in problems:
+def _passes(project: Project, place: Place, value: Any, path: tuple[str | int, ...], findings: list[Finding]) -> bool:
+    good = True
+    for problem in _validator(place).iter_errors(value):
         where = (*path, *problem.instance_path)
+        code, severity = "realise.extension", "error"
+        effect = "The drawing cannot be placed as it means to be; correct the key or remove it."
+        if problem.kind.name == "propertyNames":
+            code = f"realise.{str(problem.instance_path[-1]).removesuffix('s')}_name"
+            where = (*where, str(problem.kind.value.instance))
+        elif problem.instance_path[:1] == ["canvas"]:
+            # Nothing here reads it: what is wrong in it must not keep anything from being deployed.
+            code, severity = "realise.canvas", "warning"
+            effect = "Only the designer reads it, and may not show it as it was meant; correct the key or remove it."
+        good = good and severity != "error"
         position = project.position(*where)
         findings.append(
             Finding(
-                "realise.extension",
-                "error",
-                f"{'.'.join(map(str, where))}: {_explain(place, problem)} The drawing cannot be placed as it means to "
-                "be; correct the key or remove it.",
+                code,
+                severity,  # type: ignore[arg-type]
+                f"{'.'.join(map(str, where))}: {_explain(place, problem)} {effect}",
                 where,
                 position.line if position else None,
                 position.column if position else None,
             )
         )
-    return not problems
+    return good
 
 
-def _explain(place: str, problem: Any) -> str:
+def _explain(place: Place, problem: Any) -> str:
+    if problem.kind.name == "propertyNames":
+        return (
+            f"{str(problem.kind.value.instance)[:80]!r} becomes part of host names, so it is at most 40 lower-case "
+            "letters, digits and hyphens, and neither starts nor ends with a hyphen."
+        )
     unknown = getattr(problem.kind, "unexpected", None)
     if unknown:
-        schema: Any = {"properties": SCHEMAS[place]}  # type: ignore[index]
+        schema: Any = {"properties": SCHEMAS[place]}
         for part in problem.instance_path:
-            schema = schema.get("properties", {}).get(part, schema)
+            named = schema.get("additionalProperties") or None
+            schema = schema.get("properties", {}).get(part) or named or schema
             schema = _RELATION if "else" in schema else schema
         known = sorted(schema.get("properties", {}))
         close = [match for key in unknown for match in get_close_matches(key, known, 1)]

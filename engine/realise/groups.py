@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from engine.realise.declared import Declarations
 from engine.realise.extension import Extensions, relations
 from engine.realise.notes import Notes
 from engine.realise.packing import Port, Unit
@@ -24,6 +25,7 @@ class Bond:
     other: str
     reason: str
     weak: bool = False
+    volume: str = ""  # what they share, when that is the reason
 
 
 def bonds(
@@ -32,7 +34,7 @@ def bonds(
     """Yield what ties services together."""
     for volume, users in disks_used.items():
         for user in users[1:]:
-            yield Bond(users[0], user, f"share the volume {volume}, a disk of one machine")
+            yield Bond(users[0], user, f"share the volume {volume}, a disk of one machine", volume=volume)
     for name, body in services.items():
         for key in _SHARING:
             kind, _, other = str(body.get(key) or "").partition(":")
@@ -57,9 +59,14 @@ def make_units(
     extensions: Extensions,
     settings: Settings,
     disks_used: Mapping[str, Sequence[str]],
+    declarations: Declarations,
     notes: Notes,
 ) -> list[Unit]:
-    """Return the pieces to pack, in an order that keeps together what calls each other."""
+    """Return the pieces to pack, in an order that keeps together what calls each other.
+
+    What is tied to a service that names a declared machine follows it there. Services that are tied and name
+    different machines are error findings: ``realise.volume_pinned_apart``, ``realise.pinned_apart``.
+    """
     demands = {
         name: service_demand(body, extensions.services.get(name, {}), settings) for name, body in services.items()
     }
@@ -68,14 +75,71 @@ def make_units(
     for volume, users in disks_used.items():
         for user in users:
             disks.setdefault(user, []).append(volume)
-    groups, ties = _group(services, extensions, settings, demands, counts, disks_used, notes)
-    hard, soft = _aversions(services, extensions, settings, counts)
+    pins = declarations.pins
+    groups, ties = _group(services, extensions, settings, demands, counts, disks_used, declarations, notes)
+    hard, soft = _aversions(services, extensions, settings, counts, declarations)
     units: list[Unit] = []
     for members in _ordered(services, groups):
-        units.extend(_units_of(members, services, extensions, settings, demands, counts, disks, hard, soft, notes))
+        pin = _pin(members, declarations)
+        units.extend(_units_of(members, services, extensions, settings, demands, counts, disks, hard, soft, pin, notes))
         if len(members) > 1:
             _explain(members, ties, services, extensions, settings, notes)
+            if pin and any(pins.get(name, pin) != pin for name in members):
+                _pinned_apart(members, ties, disks, pins, notes)
     return units
+
+
+def reason_apart(name: str, service: Mapping[str, Any], extension: Mapping[str, Any]) -> str:
+    """Say why each replica of a service that names a machine needs another one; empty when none does.
+
+    What the project or the cloud prefers does not count: the drawing names the machine.
+    """
+    ports = fixed_ports(service)
+    if ports:
+        return f"it publishes port {ports[0][1]}, which one machine has once"
+    if extension.get("isolation") == "machine":
+        return "x-escale.isolation gives each a machine of its own"
+    if extension.get("placement") == "SPREAD":
+        return "x-escale.placement is SPREAD"
+    if any(other == name and mode == "hard" for other, mode in relations(extension, "anti_affinity")):
+        return "x-escale.anti_affinity names the service itself"
+    return ""
+
+
+def _pinned_apart(
+    members: Sequence[str],
+    ties: Sequence[Bond],
+    disks: Mapping[str, Sequence[str]],
+    pins: Mapping[str, str],
+    notes: Notes,
+) -> None:
+    """Report services that must share a machine and name different ones: by volume, or by what else ties them."""
+    told = False
+    for volume in sorted({volume for name in members for volume in disks.get(name, ())}):
+        users = [name for name in sorted(members) if name in pins and volume in disks.get(name, ())]
+        if len({pins[name] for name in users}) > 1:
+            told = True
+            where = ", ".join(f"{name} on {pins[name]}" for name in users[:8])
+            notes.finding(
+                "realise.volume_pinned_apart",
+                "error",
+                f"The volume {volume} is a disk of one machine, and the services that share it stand on different ones "
+                f"({where}): put them on one machine (x-escale.machine), or give each a volume of its own.",
+                ("services", users[-1], "x-escale", "machine"),
+            )
+    if told:
+        return
+    inside = set(members)
+    reasons = "; ".join(dict.fromkeys(bond.reason for bond in ties if bond.one in inside))[:400]
+    users = [name for name in sorted(members) if name in pins]
+    where = ", ".join(f"{name} on {pins[name]}" for name in users[:8])
+    notes.finding(
+        "realise.pinned_apart",
+        "error",
+        f"Services that must share a machine are drawn on different ones ({where}), but {reasons}: put them on one "
+        "machine (x-escale.machine), or remove what ties them.",
+        ("services", users[-1], "x-escale", "machine"),
+    )
 
 
 def _isolated(name: str, extensions: Extensions, settings: Settings) -> bool:
@@ -89,6 +153,7 @@ def _group(
     demands: Mapping[str, tuple[int, int]],
     counts: Mapping[str, int],
     disks_used: Mapping[str, Sequence[str]],
+    declarations: Declarations,
     notes: Notes,
 ) -> tuple[dict[str, list[str]], list[Bond]]:
     """Return leading service -> services of its group, for every service, and the bonds that made groups."""
@@ -119,11 +184,14 @@ def _group(
         one, other = find(bond.one), find(bond.other)
         if one == other:
             continue
+        pin, other_pin = (_pin(members[name], declarations) for name in (one, other))
+        if pin and pin == other_pin and not declarations.machines[pin].pool:
+            continue  # on one machine anyway, where the engine sees to the order
         together = [*members[one], *members[other]]
         memory = sum(demands[name][1] * counts[name] for name in together)
         cpus = sum(demands[name][0] * counts[name] for name in together)
         apart = any(_isolated(name, extensions, settings) for name in together)
-        if apart or memory > settings.max_memory_mib // 2 or cpus > settings.max_cpus * 500:
+        if pin != other_pin or apart or memory > settings.max_memory_mib // 2 or cpus > settings.max_cpus * 500:
             notes.ledger(
                 ("services", bond.one, "depends_on", bond.other),
                 "approximated",
@@ -138,8 +206,18 @@ def _group(
     return members, ties
 
 
+def _pin(members: Sequence[str], declarations: Declarations) -> str:
+    """Return the machine that a group stands on because a member names it; empty when none does."""
+    pins = declarations.pins
+    return next((pins[name] for name in members if name in pins), "") if pins else ""
+
+
 def _aversions(
-    services: Mapping[str, Any], extensions: Extensions, settings: Settings, counts: Mapping[str, int]
+    services: Mapping[str, Any],
+    extensions: Extensions,
+    settings: Settings,
+    counts: Mapping[str, int],
+    declarations: Declarations,
 ) -> tuple[dict[str, set[str]], dict[str, set[str]]]:
     """Return service -> services that it must not, and should not, share a machine with; both ways."""
     hard: dict[str, set[str]] = {}
@@ -151,7 +229,12 @@ def _aversions(
                 kind = hard if mode == "hard" else soft
                 kind.setdefault(name, set()).add(other)
                 kind.setdefault(other, set()).add(name)
-        if counts[name] > 1:
+        if counts[name] > 1 and name in declarations.pins:
+            if reason_apart(name, services[name], extension):
+                hard.setdefault(name, set()).add(name)
+            elif declarations.machines[declarations.pins[name]].pool:
+                soft.setdefault(name, set()).add(name)
+        elif counts[name] > 1:
             placement = extension.get("placement", settings.placement)
             if placement == "SPREAD" or fixed_ports(services[name]):
                 hard.setdefault(name, set()).add(name)
@@ -179,6 +262,7 @@ def _units_of(
     disks: Mapping[str, Sequence[str]],
     hard: Mapping[str, set[str]],
     soft: Mapping[str, set[str]],
+    pin: str,
     notes: Notes,
 ) -> Iterator[Unit]:
     volumes = {volume for name in members for volume in disks.get(name, ())}
@@ -202,6 +286,8 @@ def _units_of(
         if mode == "soft"
     )
     dedicated = any(_isolated(name, extensions, settings) for name in members)
+    if pin:  # what the cloud prefers does not count where the drawing names the machine
+        dedicated = any(extensions.services.get(name, {}).get("isolation") == "machine" for name in members)
     if together:
         _check_together(members, services, counts, refused, ports, volumes, notes)
         yield Unit(
@@ -215,11 +301,12 @@ def _units_of(
             refused - set(members),
             avoided - set(members),
             likes,
+            pin,
         )
         return
     cpus, memory = demands[members[0]]
     for copy in copies:
-        yield Unit((copy,), cpus, memory, networks, 0, ports, dedicated, refused, avoided, likes)
+        yield Unit((copy,), cpus, memory, networks, 0, ports, dedicated, refused, avoided, likes, pin)
 
 
 def _check_together(

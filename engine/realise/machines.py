@@ -8,9 +8,10 @@ from dataclasses import replace
 from typing import Any
 
 from engine.compose.model import Project
-from engine.observed import Target
+from engine.observed import Target, TemplateFact
 from engine.plan import Requirements
 from engine.realise import verdicts
+from engine.realise.declared import Declarations, Declared, read_declarations
 from engine.realise.desired import Desired
 from engine.realise.extension import Extensions, read_extensions
 from engine.realise.groups import make_units
@@ -19,6 +20,7 @@ from engine.realise.naming import machine_name, natural, slug
 from engine.realise.notes import Notes
 from engine.realise.packing import Bounds, Host, Unit, pack
 from engine.realise.parts import PartWriter, ServicePart, compose_text, secret_files_of
+from engine.realise.pinning import Pinner
 from engine.realise.prior import Prior
 from engine.realise.settings import (
     MAX_DATA_DISKS,
@@ -32,8 +34,8 @@ from engine.realise.sites import Sites
 from engine.realise.spans import Scene
 from engine.realise.volumes import DiskPlan, mount_disks, plan_disks, used_volumes
 from engine.realise.wiring import Wiring, wire
-from engine.resources import Folder, Machine, Network, Owner, Resource, Volume, Workload
-from engine.userdata import FORMAT, document
+from engine.resources import Folder, Machine, Network, Nic, Owner, Resource, Volume, Workload
+from engine.userdata import FORMAT, document, plain_document
 from engine.userdata.contents import file_mode
 
 # A guestinfo value holds 64 KiB, compressed and in base64 (open-vm-tools, guest_msg_def.h); the agent takes some.
@@ -68,12 +70,13 @@ class _Realiser:
         self.extensions: Extensions = read_extensions(project)
         self.notes.extend(self.extensions.findings)
         self.settings: Settings = settle(target, policy, self.extensions.project)
-        self.sites = Sites(target, self.settings, self.extensions.project, prior, self.notes)
         self.marks: Mapping[str, str] = policy.get("secret_marks") or {}
-        self.services: dict[str, Any] = {}
+        self.services: dict[str, Any] = runnable(project, images, self.notes)
+        self.declarations: Declarations = read_declarations(self.extensions, self.services, self.notes)
+        self.sites = Sites(target, self.settings, self.extensions.project, self.declarations, prior, self.notes)
+        self.largest: dict[str, tuple[int, int]] = {}  # drawn machine -> what its fullest one holds (thousandths, MiB)
 
     def run(self) -> Desired:
-        self.services = runnable(self.project, self.images, self.notes)
         used = used_volumes(self.services)
         disks = plan_disks(
             self.project.volumes(), used, self.extensions, self.settings, self.owner, self.prior, self.notes
@@ -82,7 +85,8 @@ class _Realiser:
         labels = [host.label for host in hosts]
         at = self._at(hosts)
         config = {**self.project.config, "services": self.services}
-        scene = Scene(config, self.extensions, labels, at, self.notes)
+        plain = frozenset(position for position, label in enumerate(labels) if self.declarations.plain(label))
+        scene = Scene(config, self.extensions, labels, at, self.notes, plain)
         wiring = wire(scene, self.target, self.owner, self.settings, self.prior)
         machines = self._machines(hosts, disks, wiring)
         folder = Folder(
@@ -106,6 +110,7 @@ class _Realiser:
                 cluster=self.sites.cluster_of(machine),
                 datastore=datastores.get(machine.key) or self.sites.datastore_of(machine),
             )
+        self._tell_declared({machine.key: machine for machine in machines})
         verdicts.enter(self.notes, self.project.config, self.extensions.paths())
         return Desired(
             resources,
@@ -116,6 +121,7 @@ class _Realiser:
                 f"machine:{labels[machine]}": tuple(f"machine:{labels[other]}" for other in sorted(others))
                 for machine, others in sorted(wiring.after.items())
             },
+            self._regions(hosts),
         )
 
     def _image(self, service: str) -> str:
@@ -125,12 +131,22 @@ class _Realiser:
 
     def _pack(self, disks_used: Mapping[str, Sequence[str]]) -> list[Host]:
         settings = self.settings
-        units = make_units(self.services, self.extensions, settings, disks_used, self.notes)
+        units = make_units(self.services, self.extensions, settings, disks_used, self.declarations, self.notes)
+        pinned = [unit for unit in units if unit.pin]
+        units = [unit for unit in units if not unit.pin] if pinned else units
         bounds = Bounds(settings.max_cpus * 1000, settings.max_memory_mib - OVERHEAD_MIB, MAX_NICS - 2, MAX_DATA_DISKS)
         for unit in units:
             if unit.millicpus > bounds.millicpus or unit.memory_mib > bounds.memory_mib:
                 self._too_large(unit, bounds)
-        hosts = pack(units, bounds, self.prior.placement)
+        hosts = pack(units, bounds, self.prior.placement, self.declarations.of_label)
+        if self.declarations.machines:
+            pinner = Pinner(self.declarations, bounds, self.services, self.extensions, self.notes)
+            drawn = pinner.place(pinned, self.prior.placement)
+            for host in drawn:
+                name = self.declarations.of_label[host.label].name
+                cpus, memory = self.largest.get(name, (0, 0))
+                self.largest[name] = max(cpus, host.millicpus), max(memory, host.memory_mib)
+            hosts.extend(drawn)
         return sorted(hosts, key=lambda host: natural(host.label))
 
     def _too_large(self, unit: Unit, bounds: Bounds) -> None:
@@ -164,15 +180,18 @@ class _Realiser:
         writer.report()
         sections = _Sections(writer)
         apart = _apart(hosts)
-        template = self.sites.template()
+        template = self._template(labels)
         known = self.project.secrets().keys() - writer.missing_secrets
         machines = []
         for position, host in enumerate(hosts):
+            if self.declarations.plain(host.label):
+                machines.append(self._plain(host.label, template, wiring.nics[position]))
+                continue
             here = {service: parts[service] for service in sorted(host.services)}
             mounted = sorted({name for part in here.values() for name in part.volumes if name in disks})
             mounts = mount_disks(host.label, [disks[name] for name in mounted], self.prior, self.notes)
             units = {mount.volume: mount.unit for mount in mounts}
-            cpus, memory = machine_size(self.settings, host.millicpus, host.memory_mib)
+            cpus, memory = self._size(host)
             fetched = secret_files_of(list(here.values()))
             settings = {
                 "format": FORMAT,
@@ -238,6 +257,61 @@ class _Realiser:
                 )
             )
         return machines
+
+    def _template(self, labels: Sequence[str]) -> TemplateFact | None:
+        """Return the template of machines that name none; it may lack where all name one."""
+        of_label = self.declarations.of_label
+        if labels and all(label in of_label and of_label[label].template for label in labels):
+            return None
+        return self.sites.template()
+
+    def _size(self, host: Host) -> tuple[int, int]:
+        declared = self.declarations.of_label.get(host.label)
+        if declared is None:
+            return machine_size(self.settings, host.millicpus, host.memory_mib)
+        # The machines of a pool are alike, whatever stands on which.
+        cpus, memory = machine_size(self.settings, *self.largest[declared.name])
+        return declared.cpus or cpus, declared.memory_mib or memory
+
+    def _plain(self, label: str, template: TemplateFact | None, nics: tuple[Nic, ...]) -> Machine:
+        """Return a machine that is only cloned and named; as large as its template unless the drawing says so."""
+        declared = self.declarations.of_label[label]
+        name, disk_gib = self.sites.template_of(label, template)
+        cpus, memory_mib = self.sites.template_size(label, template)
+        drawn = machine_name(self.owner.deployment, label)
+        return Machine(
+            key=f"machine:{label}",
+            name=str(self.prior.machines.get(label, {}).get("name") or drawn),
+            template=name,
+            cpus=declared.cpus or cpus or self.settings.min_cpus,
+            memory_mib=declared.memory_mib or memory_mib or self.settings.min_memory_mib,
+            nics=nics,
+            userdata=plain_document(drawn),
+            system_disk_gib=disk_gib,
+            plain=True,
+        )
+
+    def _tell_declared(self, machines: Mapping[str, Machine]) -> None:
+        """Enter in the ledger what each drawn machine became."""
+        for declared in self.declarations.machines.values():
+            made = [machines[f"machine:{label}"] for label in declared.labels]
+            self.notes.ledger(declared.path, "honoured", _became(declared, made), "x-escale.machines")
+
+    def _regions(self, hosts: Sequence[Host]) -> dict[str, str]:
+        """Return machine -> region: the declared one, or the one that all its services belong to."""
+        if not self.declarations.regions:
+            return {}
+        found: dict[str, str] = {}
+        for host in hosts:
+            declared = self.declarations.of_label.get(host.label)
+            regions = {declared.region} if declared else {self._region(service) for service in host.services}
+            if len(regions) == 1:
+                found[f"machine:{host.label}"] = regions.pop()
+        return found
+
+    def _region(self, service: str) -> str:
+        wanted = self.extensions.services.get(service, {}).get("region")
+        return str(wanted) if wanted in self.declarations.regions else self.declarations.regions[0]
 
     def _workloads(self, host: Host) -> list[Workload]:
         counted: dict[str, int] = {}
@@ -357,6 +431,21 @@ class _Sections:
         if name not in self._volumes:
             self._volumes[name] = self._writer.volume(name)
         return self._volumes[name]
+
+
+def _became(declared: Declared, made: Sequence[Machine]) -> str:
+    """Say what a drawn machine became."""
+    first = made[0]
+    size = f"{first.cpus} CPUs and {first.memory_mib} MiB"
+    many = f"{len(made)} machines" if declared.pool else "a machine"
+    if first.plain:
+        return (
+            f"{many} of {size}, cloned from {first.template or 'the template'}: cloud-init sets the host name, and "
+            "nothing else is installed"
+        )
+    services = sorted({workload.service for machine in made for workload in machine.workloads})
+    shown = ", ".join(services[:8]) + (f" and {len(services) - 8} more" if len(services) > 8 else "")
+    return f"{many} of {size} for {shown or 'no container yet'}" + ("; replicas are spread" if declared.pool else "")
 
 
 def _apart(hosts: Sequence[Host]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 from engine.compose.model import Project
@@ -68,13 +69,18 @@ class Notes:
     @property
     def entries(self) -> tuple[LedgerEntry, ...]:
         """Return the ledger in the order of the source; entries without a line last, of one line as they were made."""
-        return tuple(sorted((*self._entries.values(), *self._tabled), key=_line))
+        return in_order((*self._entries.values(), *self._tabled))
 
     @property
     def findings(self) -> tuple[Finding, ...]:
         """Return the findings, errors first, otherwise in the order in which they were made."""
         rank = {"error": 0, "warning": 1, "info": 2}
         return tuple(sorted(self._findings, key=lambda finding: rank[finding.severity]))
+
+
+def in_order(entries: Iterable[LedgerEntry]) -> tuple[LedgerEntry, ...]:
+    """Return entries in the order of the source; those without a line last."""
+    return tuple(sorted(entries, key=_line))
 
 
 def _line(entry: LedgerEntry) -> int:

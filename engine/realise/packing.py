@@ -32,6 +32,7 @@ class Unit:
     hard: frozenset[str] = frozenset()  # services that it never shares a machine with
     soft: frozenset[str] = frozenset()  # services that it avoids
     likes: tuple[str, ...] = ()  # services whose machines it tries first
+    pin: str = ""  # name of the declared machine, or pool, that it stands on; not packed here, but in pinning.py
 
     services: frozenset[str] = field(init=False)
 
@@ -60,6 +61,42 @@ class Host:
         """Return (service, replica) of its containers, sorted."""
         return sorted(workload for unit in self.units for workload in unit.workloads)
 
+    def fit(self, unit: Unit, bounds: Bounds) -> str:
+        """Tell whether a unit may join: "yes", "wish" (against a soft relation only) or "no"."""
+        if (
+            self.dedicated
+            or self.millicpus + unit.millicpus > bounds.millicpus
+            or self.memory_mib + unit.memory_mib > bounds.memory_mib
+            or self.disks + unit.disks > bounds.disks
+            or not unit.hard.isdisjoint(self.services)
+            or not self.refused.isdisjoint(unit.services)
+            or (len(self.networks | unit.networks) > bounds.networks and not unit.networks <= self.networks)
+            or any(self.publishes(port) for port in unit.ports)
+        ):
+            return "no"
+        if not unit.soft.isdisjoint(self.services) or not self.avoided.isdisjoint(unit.services):
+            return "wish"
+        return "yes"
+
+    def add(self, unit: Unit) -> None:
+        """Take a unit in, whether it fits or not."""
+        self.units.append(unit)
+        self.millicpus += unit.millicpus
+        self.memory_mib += unit.memory_mib
+        self.disks += unit.disks
+        self.services |= unit.services
+        self.refused |= unit.hard
+        self.avoided |= unit.soft
+        for address, port, protocol in unit.ports:
+            self.ports.setdefault((port, protocol), set()).add("" if address in _WILDCARDS else address)
+        self.networks |= unit.networks
+
+    def publishes(self, port: Port) -> bool:
+        """Tell whether a host port, at this address or all, is taken by a container in here."""
+        address, number, protocol = port
+        bound = self.ports.get((number, protocol))
+        return bool(bound) and (address in _WILDCARDS or "" in bound or address in bound)  # type: ignore[operator]
+
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
@@ -71,21 +108,25 @@ class Bounds:
     disks: int
 
 
-def pack(units: Sequence[Unit], bounds: Bounds, prior: Mapping[tuple[str, int], str]) -> list[Host]:
+def pack(
+    units: Sequence[Unit], bounds: Bounds, prior: Mapping[tuple[str, int], str], taken: Iterable[str] = ()
+) -> list[Host]:
     """Return the machines with their containers; ``prior`` names the machine label of workloads placed before.
 
     Units are placed in the given order. A unit that exceeds the bounds gets a machine of its own, for the
-    caller to complain about.
+    caller to complain about. ``taken``: labels of machines that are declared: no unit stays on one, and no other
+    machine is called so.
     """
-    return _Packer(bounds, prior).run(units)
+    return _Packer(bounds, prior, frozenset(taken)).run(units)
 
 
 class _Packer:
-    def __init__(self, bounds: Bounds, prior: Mapping[tuple[str, int], str]) -> None:
-        self.bounds, self.prior = bounds, prior
+    def __init__(self, bounds: Bounds, prior: Mapping[tuple[str, int], str], taken: frozenset[str]) -> None:
+        self.bounds = bounds
+        self.prior = {workload: label for workload, label in prior.items() if label not in taken} if taken else prior
         self.hosts: list[Host] = []
         self.index = _Index()
-        self.taken = set(prior.values())  # a name of before is never given to another machine
+        self.taken = {*taken, *prior.values()}  # a name of before is never given to another machine
         self.homes: dict[str, list[int]] = {}  # service -> hosts
         self.crowded: dict[str, list[int]] = {}  # network -> hosts that can join no further network
         self.cursor: dict[frozenset[str], int] = {}
@@ -108,7 +149,7 @@ class _Packer:
             position = self._open(label, dedicated)
             for unit in at[label]:
                 host = self.hosts[position]
-                if (host.units and unit.dedicated) or (host.units and self._fit(unit, host) == "no"):
+                if (host.units and unit.dedicated) or (host.units and host.fit(unit, self.bounds) == "no"):
                     late.append(unit)
                 else:
                     self._put(unit, position)
@@ -125,7 +166,7 @@ class _Packer:
     def _find(self, unit: Unit) -> int:
         for service in unit.likes:
             for position in self.homes.get(service, ())[-4:]:
-                if self._fit(unit, self.hosts[position]) == "yes":
+                if self.hosts[position].fit(unit, self.bounds) == "yes":
                     return position
         alternative = -1
         services = unit.services
@@ -135,7 +176,7 @@ class _Packer:
             position = self.index.first(position, unit.millicpus, unit.memory_mib)
             if position < 0:
                 break
-            fit = self._fit(unit, self.hosts[position])
+            fit = self.hosts[position].fit(unit, self.bounds)
             if fit == "yes":
                 if apart:
                     self.cursor[services] = position + 1
@@ -146,27 +187,9 @@ class _Packer:
         if alternative < 0:
             for network in sorted(unit.networks)[:1]:
                 for position in reversed(self.crowded.get(network, ())[-8:]):
-                    if self._fit(unit, self.hosts[position]) == "yes":
+                    if self.hosts[position].fit(unit, self.bounds) == "yes":
                         return position
         return alternative if alternative >= 0 else self._open(self._name(""), False)
-
-    def _fit(self, unit: Unit, host: Host) -> str:
-        """Tell whether a unit may join a machine: "yes", "wish" (against a soft relation only) or "no"."""
-        bounds = self.bounds
-        if (
-            host.dedicated
-            or host.millicpus + unit.millicpus > bounds.millicpus
-            or host.memory_mib + unit.memory_mib > bounds.memory_mib
-            or host.disks + unit.disks > bounds.disks
-            or not unit.hard.isdisjoint(host.services)
-            or not host.refused.isdisjoint(unit.services)
-            or (len(host.networks | unit.networks) > bounds.networks and not unit.networks <= host.networks)
-            or any(_clashes(port, host) for port in unit.ports)
-        ):
-            return "no"
-        if not unit.soft.isdisjoint(host.services) or not host.avoided.isdisjoint(unit.services):
-            return "wish"
-        return "yes"
 
     def _open(self, label: str, dedicated: bool) -> int:
         self.hosts.append(Host(label, dedicated))
@@ -177,17 +200,8 @@ class _Packer:
 
     def _put(self, unit: Unit, position: int) -> None:
         host = self.hosts[position]
-        host.units.append(unit)
-        host.millicpus += unit.millicpus
-        host.memory_mib += unit.memory_mib
-        host.disks += unit.disks
-        host.services |= unit.services
-        host.refused |= unit.hard
-        host.avoided |= unit.soft
-        for address, port, protocol in unit.ports:
-            host.ports.setdefault((port, protocol), set()).add("" if address in _WILDCARDS else address)
         crowded = len(host.networks) >= self.bounds.networks
-        host.networks |= unit.networks
+        host.add(unit)
         for service in unit.services:
             self.homes.setdefault(service, []).append(position)
         if host.dedicated:
@@ -212,12 +226,6 @@ class _Packer:
         while f"{stem}{number}" in self.taken:
             number += 1
         return f"{stem}{number}"
-
-
-def _clashes(port: Port, host: Host) -> bool:
-    address, number, protocol = port
-    bound = host.ports.get((number, protocol))
-    return bool(bound) and (address in _WILDCARDS or "" in bound or address in bound)  # type: ignore[operator]
 
 
 class _Index:

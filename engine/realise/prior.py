@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from engine.realise.subnets import parse
@@ -63,10 +63,10 @@ class Prior:
                     return key.removeprefix("network:@")
         return None
 
-    @property
-    def cluster(self) -> str | None:
-        """Return the cluster that most machines were made on."""
-        names = [str(body["cluster"]) for body in self.machines.values() if body.get("cluster")]
+    def cluster(self, labels: Iterable[str]) -> str | None:
+        """Return the cluster that most of these machines were made on."""
+        bodies = [self.machines[label] for label in labels]
+        names = [str(body["cluster"]) for body in bodies if body.get("cluster")]
         return max(sorted(set(names)), key=names.count) if names else None
 
     def network_name(self, key: str) -> str | None:

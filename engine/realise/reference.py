@@ -35,6 +35,32 @@ without a verdict below fails the tests.
 - **Where.** The cluster with the most free memory that has room for all machines, and the datastore with the most
   free space that its hosts reach. Every candidate that was not chosen is listed with the reason.
 
+## Machines that are drawn
+
+- `x-escale: {machines: ...}` declares machines by name. A service names its machine by `x-escale: {machine: front}`
+  and stands on it, and on no other; what is tied to it (see *Together*) follows it there. A service that names none
+  is packed as above, and never onto a drawn machine.
+- A machine has the size that it declares, or else what its containers need within the bounds. One that is too small
+  for its services is an error.
+- `count` makes a pool: like machines `workers-1`, `workers-2`, ..., over which replicas are spread as evenly as
+  possible. Replicas that need a machine each (a fixed port, a hard `anti_affinity` of the service with itself, its own
+  `placement: SPREAD` or `isolation: machine`) must not outnumber the pool. Raising or lowering `count` moves only what
+  it must.
+- A machine that no service names is a plain virtual machine, cloned from its template: cloud-init sets its host name,
+  and nothing is installed. It is ready when its guest tells an address, or when it has run for two minutes without.
+  A host whose last service is drawn elsewhere becomes plain by being made anew, since its containers would go on
+  running.
+- Volumes are attached where their services stand, and move along. Services that share a volume, or are tied
+  otherwise, and name different machines are an error.
+
+## Regions
+
+`x-escale: {regions: ...}` divides a drawing into parts for different clouds. A plan for one region makes that region's
+services and machines, with the networks, volumes, configs and secrets that they use. What leads to another region is
+in the ledger: `depends_on`, `links`, `network_mode: service:...` and the like have no effect across regions; a shared
+network or volume is one of its own in each region. Without a region, a drawing of several is planned whole for the one
+cloud, with a warning.
+
 ## Networks and names
 
 A network whose services all stand on one machine is a bridge there. A network that spans machines becomes a port
@@ -127,8 +153,13 @@ def ledger_document() -> str:
 def _rows(properties: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str, str]]:
     for key, schema in properties.items():
         yield f"{prefix}{key}", _values(schema), _cell(schema.get("description", ""))
+        if key == "canvas":
+            continue  # the designer's own
         if schema.get("properties"):
             yield from _rows(schema["properties"], f"{prefix}{key}.")
+        named = schema.get("additionalProperties")
+        if named:
+            yield from _rows(named["properties"], f"{prefix}{key}.*.")
 
 
 def _values(schema: Mapping[str, Any]) -> str:
@@ -139,6 +170,8 @@ def _values(schema: Mapping[str, Any]) -> str:
     if "pattern" in schema:
         return "size, such as `20GiB`"
     kind = schema.get("type")
+    if isinstance(kind, list) and "object" in kind:
+        return "map"
     if kind == "array":
         return "list of services"
     if kind == "object":

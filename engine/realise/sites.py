@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from engine import placement
-from engine.observed import Target, TemplateFact
+from engine.observed import Inventory, Target, TemplateFact
+from engine.realise.declared import Declarations, Declared
 from engine.realise.notes import Notes
 from engine.realise.prior import Prior
 from engine.realise.settings import Settings
@@ -14,14 +16,37 @@ from engine.realise.volumes import DiskPlan
 from engine.resources import Machine
 
 
+@dataclass(slots=True)
+class _Group:
+    """Machines that ask for the same cluster, with what they need space for."""
+
+    cluster: str | None = None
+    machines: list[Machine] = field(default_factory=list)
+    needs: dict[str, int] = field(default_factory=dict)
+    fixed: dict[str, str] = field(default_factory=dict)
+    present: list[str] = field(default_factory=list)  # labels of machines of before that it takes the room of
+
+
 class Sites:
-    """Choose the places of one drawing; ``drawn`` is its top-level extension, which alone moves what stands."""
+    """Choose the places of one drawing, whose extension alone moves what stands.
+
+    ``drawn``: its top level; ``declarations``: its machines, whose own words come first.
+    """
 
     def __init__(
-        self, target: Target, settings: Settings, drawn: Mapping[str, Any], prior: Prior, notes: Notes
+        self,
+        target: Target,
+        settings: Settings,
+        drawn: Mapping[str, Any],
+        declarations: Declarations,
+        prior: Prior,
+        notes: Notes,
     ) -> None:
         self.target, self.settings, self.drawn, self.prior, self.notes = target, settings, drawn, prior, notes
-        self.cluster: str | None = None
+        self.declarations = declarations
+        self._clusters: dict[str, str | None] = {}  # machine -> the cluster that was chosen for it
+        self._templates: dict[str, TemplateFact | None] = {}  # those that machines ask for by name
+        self._told: set[tuple[str, ...]] = set()
 
     def template(self) -> TemplateFact | None:
         """Return the template of new machines; None, with an error, when there is none."""
@@ -54,56 +79,180 @@ class Sites:
     def template_of(self, label: str, template: TemplateFact | None) -> tuple[str, int | None]:
         """Return a machine's template and its disk's size: only the drawing moves a machine to another template."""
         before = self.prior.machines.get(label, {})
+        declared = self.declarations.of_label.get(label)
+        if declared is not None and declared.template:
+            fact = self._named_template(declared)
+            return declared.template, (fact.disk_gib or None) if fact else None
         if before.get("template") and not self.drawn.get("template"):
             return str(before["template"]), before.get("system_disk_gib")
         return (template.name, template.disk_gib or None) if template else (self.settings.template or "", None)
 
+    def template_size(self, label: str, template: TemplateFact | None) -> tuple[int, int]:
+        """Return the CPUs and MiB that a machine's template has; zeros where they are not known."""
+        name, _ = self.template_of(label, template)
+        fact = next((fact for fact in self.target.inventory.templates if fact.name == name), None)
+        return (fact.cpus, fact.memory_mib) if fact else (0, 0)
+
+    def _named_template(self, declared: Declared) -> TemplateFact | None:
+        name = declared.template or ""
+        templates = self.target.inventory.templates
+        if name not in self._templates:
+            self._templates[name] = next((fact for fact in templates if fact.name == name), None)
+        fact = self._templates[name]
+        path = (*declared.path, "template")
+        if fact is None and templates and self._first(path):
+            exist = ", ".join(sorted(fact.name for fact in templates)[:20])
+            self.notes.finding(
+                "realise.template_missing",
+                "error",
+                f"The template {name!r} of the machine {declared.name} does not exist on this cloud, so it cannot be "
+                f"cloned: choose one of {exist}.",
+                path,
+            )
+        hosts = declared.name in self.declarations.named
+        if fact is not None and not fact.container_host and hosts and self._first(path):
+            self.notes.finding(
+                "realise.template_not_host",
+                "warning",
+                f"Services stand on the machine {declared.name}, whose template {name!r} is not marked as a container "
+                "host: without cloud-init in it nothing starts there. Choose a template for container hosts, or mark "
+                "this one on the cloud's page.",
+                path,
+            )
+        return fact
+
+    def _first(self, path: tuple[str, ...]) -> bool:
+        if path in self._told:
+            return False
+        self._told.add(path)
+        return True
+
     def cluster_of(self, machine: Machine) -> str | None:
         """Return a machine's cluster, once ``place`` has chosen."""
-        before = self.prior.machines.get(machine.key.removeprefix("machine:"), {})
-        if before and not self.drawn.get("cluster"):
+        label = machine.key.removeprefix("machine:")
+        before = self.prior.machines.get(label, {})
+        declared = self.declarations.of_label.get(label)
+        moved = self.drawn.get("cluster") or (declared is not None and declared.cluster)
+        if before and not moved:
             return before.get("cluster")
-        return self.cluster
+        return self._clusters.get(machine.key)
 
     def datastore_of(self, machine: Machine) -> str | None:
         """Return the datastore that a machine was made on."""
         return self.prior.machines.get(machine.key.removeprefix("machine:"), {}).get("datastore")
 
     def place(self, machines: Sequence[Machine], disks: Mapping[str, DiskPlan]) -> dict[str, str]:
-        """Choose cluster and datastores; what exists already stays and counts only by what it grows."""
+        """Choose clusters and datastores; what exists already stays and counts only by what it grows."""
         if not machines and not disks:
             return {}
-        present = self.prior.machines
-        needs: dict[str, int] = {}
+        placed: dict[str, str] = {}
+        inventory = self.target.inventory
+        groups = self._groups(machines, disks)
+        for position, group in enumerate(groups):
+            choice = placement.choose(inventory, self._wish(group))
+            self.notes.extend(choice.findings)
+            self._clusters.update((machine.key, choice.cluster) for machine in group.machines)
+            placed.update({**choice.datastores, **group.fixed})
+            if position < len(groups) - 1:
+                inventory = self._without(inventory, group, choice)
+        return placed
+
+    def _groups(self, machines: Sequence[Machine], disks: Mapping[str, DiskPlan]) -> list[_Group]:
+        """Return the machines by what they ask for; those that ask for nothing come last, and are always there."""
+        rest = _Group()
+        groups: dict[str, _Group] = {}
+        of_volume: dict[str, tuple[_Group, str | None]] = {}
+        present = set(self.prior.machines)
         for machine in machines:
-            if machine.key.removeprefix("machine:") not in present:
-                needs[machine.key] = (machine.system_disk_gib or 0) + -(
-                    -machine.memory_mib // 1024
-                )  # and its swap file
-        fixed: dict[str, str] = {}
+            label = machine.key.removeprefix("machine:")
+            cluster, store = self._wanted(self.declarations.of_label.get(label))
+            group = groups.setdefault(cluster, _Group(cluster)) if cluster else rest
+            group.machines.append(machine)
+            if label in self.prior.machines:
+                if group is not rest:
+                    group.present.append(label)
+                    present.discard(label)
+            else:
+                swap_gib = -(-machine.memory_mib // 1024)
+                group.needs[machine.key] = (machine.system_disk_gib or 0) + swap_gib
+                if store:
+                    group.fixed[machine.key] = store
+            of_volume.update((disk.volume, (group, store)) for disk in machine.disks)
+        rest.present = [label for label in self.prior.machines if label in present]
         for plan in disks.values():
-            before = self.prior.volumes.get(plan.volume.key)
+            key = plan.volume.key
+            group, store = of_volume.get(key, (rest, None))
+            before = self.prior.volumes.get(key)
             grown = plan.volume.size_gib - int(before["size_gib"]) if before else plan.volume.size_gib
             if grown > 0:
-                needs[plan.volume.key] = grown
+                group.needs[key] = grown
             if plan.volume.datastore:
-                fixed[plan.volume.key] = plan.volume.datastore
-        choice = placement.choose(
-            self.target.inventory,
-            placement.Wish(
-                machines=[(machine.cpus, machine.memory_mib) for machine in machines],
-                disks=needs,
-                fixed=fixed,
-                cluster=self.drawn.get("cluster") or (None if present else self.settings.cluster),
-                datastore=self.settings.datastore,
-                usual_cluster=self.prior.cluster,
-                held_cpus=sum(int(body.get("cpus") or 0) for body in present.values()),
-                held_memory_mib=sum(int(body.get("memory_mib") or 0) for body in present.values()),
-                settled=all(machine.key.removeprefix("machine:") in present for machine in machines),
-                policy=self.settings.placement,
-                cpu_overcommit=self.settings.cpu_overcommit,
-            ),
+                group.fixed[key] = plan.volume.datastore
+            elif store and before is None:
+                group.fixed[key] = store
+        ordered = [groups[cluster] for cluster in sorted(groups)]
+        return [*ordered, rest] if rest.machines or rest.needs or rest.fixed or not ordered else ordered
+
+    def _wanted(self, declared: Declared | None) -> tuple[str | None, str | None]:
+        """Return the cluster and datastore that a machine names, where the cloud has them."""
+        if declared is None or not (declared.cluster or declared.datastore):
+            return None, None
+        inventory = self.target.inventory
+        cluster = self._known(declared, "cluster", declared.cluster, (fact.name for fact in inventory.clusters))
+        store = self._known(declared, "datastore", declared.datastore, (fact.name for fact in inventory.datastores))
+        return (None if cluster == self.drawn.get("cluster") else cluster), store
+
+    def _known(self, declared: Declared, what: str, name: str | None, known: Iterable[str]) -> str | None:
+        names = sorted(known)
+        if not name or not names or name in names:
+            return name
+        path = (*declared.path, what)
+        if self._first(path):
+            self.notes.finding(
+                f"placement.{what}_missing",
+                "error",
+                f"The {what} {name!r} of the machine {declared.name} does not exist on this cloud, so it has no place: "
+                f"choose one of {', '.join(names[:20])}.",
+                path,
+            )
+        return None
+
+    def _wish(self, group: _Group) -> placement.Wish:
+        present = [self.prior.machines[label] for label in group.present]
+        general = self.drawn.get("cluster") or (None if self.prior.machines else self.settings.cluster)
+        return placement.Wish(
+            machines=[(machine.cpus, machine.memory_mib) for machine in group.machines],
+            disks=group.needs,
+            fixed=group.fixed,
+            cluster=group.cluster or general,
+            datastore=self.settings.datastore,
+            usual_cluster=self.prior.cluster(group.present) or self.prior.cluster(self.prior.machines),
+            held_cpus=sum(int(body.get("cpus") or 0) for body in present),
+            held_memory_mib=sum(int(body.get("memory_mib") or 0) for body in present),
+            settled=all(machine.key.removeprefix("machine:") in self.prior.machines for machine in group.machines),
+            policy=self.settings.placement,
+            cpu_overcommit=self.settings.cpu_overcommit,
         )
-        self.notes.extend(choice.findings)
-        self.cluster = choice.cluster
-        return {**choice.datastores, **fixed}
+
+    def _without(self, inventory: Inventory, group: _Group, choice: placement.Choice) -> Inventory:
+        """Return the inventory less what a group of machines takes of it, for the groups after it."""
+        wish = self._wish(group)
+        standing = choice.cluster == wish.usual_cluster
+        memory = sum(memory for _, memory in wish.machines) - (wish.held_memory_mib if standing else 0)
+        cpus = sum(cpus for cpus, _ in wish.machines) - (wish.held_cpus if standing else 0)
+        space: dict[str, int] = {}
+        for key, store in choice.datastores.items():
+            space[store] = space.get(store, 0) + group.needs.get(key, 0)
+        clusters = tuple(
+            replace(
+                fact,
+                memory_used_mib=fact.memory_used_mib + max(0, memory),
+                cpu_used_mhz=fact.cpu_used_mhz
+                + int(fact.cpu_mhz * max(0, cpus) / (max(1, fact.cpus) * self.settings.cpu_overcommit)),
+            )
+            if fact.name == choice.cluster
+            else fact
+            for fact in inventory.clusters
+        )
+        stores = tuple(replace(fact, free_gib=fact.free_gib - space.get(fact.name, 0)) for fact in inventory.datastores)
+        return replace(inventory, clusters=clusters, datastores=stores)

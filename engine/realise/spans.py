@@ -41,11 +41,13 @@ class Scene:
         labels: Sequence[str],
         at: Mapping[str, Sequence[int]],
         notes: Notes,
+        plain: frozenset[int] = frozenset(),
     ) -> None:
         self.services: Mapping[str, Any] = config.get("services") or {}
         self.networks: Mapping[str, Any] = config.get("networks") or {}
         self.extensions, self.labels, self.at, self.notes = extensions, labels, at, notes
-        self.positions = {label: position for position, label in enumerate(labels)}
+        # Plain machines are on no network of the services, whatever stood in their place before.
+        self.positions = {label: position for position, label in enumerate(labels) if position not in plain}
         self.where = {service: frozenset(machines) for service, machines in at.items()}
         self.members: dict[str, list[str]] = {}
         for service in at:

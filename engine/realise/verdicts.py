@@ -39,6 +39,11 @@ TABLE: Mapping[str, Rule] = {
     "include": _LOAD,
     "models": Rule(D, "no model runner stands on the machines; give the model's endpoint by `environment`"),
     "x-escale": Rule(H, "read for placement"),
+    "x-escale.regions.*": Rule(
+        H, "a plan may be for this region alone", "what crosses regions is approximated or dropped, beside its line"
+    ),
+    "x-escale.machines.*": Rule(H, "a machine of its own", "it says which services stand on it, or that it is plain"),
+    "x-escale.canvas": Rule(H, "kept for the designer; nothing else reads it"),
     "services": Rule(H, "each service runs in a container machine"),
     # What a service runs.
     "services.*.image": Rule(H, "pulled by the machine from its registry"),
@@ -225,6 +230,8 @@ TABLE: Mapping[str, Rule] = {
     "services.*.deploy.resources.reservations.devices": Rule(D, "no such device is passed through to the machines"),
     "services.*.deploy.resources.reservations.generic_resources": Rule(D, _SWARM + "nothing counts these"),
     "services.*.x-escale": Rule(H, "read for placement"),
+    "services.*.x-escale.region": Rule(H, "planned with this region"),
+    "services.*.x-escale.machine": Rule(H, "stands on the machine of this name, or on those of the pool"),
     # Networks.
     "networks": Rule(H, "see each network"),
     "networks.*.name": Rule(H, "the name of the bridge on the machine"),
@@ -351,8 +358,18 @@ def enter(notes: Notes, config: Mapping[str, Any], extended: Iterable[Path] = ()
     if config.get("models"):
         notes.enter(("models",), TABLE["models"].verdict, TABLE["models"].reason, "ledger.models")
     for path in extended:
-        rule = TABLE[".".join((str(path[0]), "*", "x-escale")) if len(path) > 1 else "x-escale"]
-        notes.enter(path, rule.verdict, rule.reason, "ledger.x-escale")
+        if path not in covered or path[0] != "x-escale":
+            rule, code = _extension_rule(path)
+            notes.enter(path, rule.verdict, rule.reason, code)
+
+
+def _extension_rule(path: Path) -> tuple[Rule, str]:
+    """Return the rule and the code of an ``x-escale``, or of a key in one."""
+    names = [str(part) for part in path]
+    if names[0] == "x-escale":
+        key = ".".join((*names[:2], *("*" for _ in names[2:])))
+        return TABLE[key], ".".join(("ledger", *names[:2]))
+    return TABLE[".".join((names[0], "*", *names[2:]))], ".".join(("ledger", *names[2:]))
 
 
 def _descend_around(notes: Notes, path: Path, node: _Node, value: Mapping[str, Any]) -> None:

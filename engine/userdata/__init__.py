@@ -62,6 +62,11 @@ def document(
     return {"write_files": entries, "runcmd": [["/bin/sh", f"{HOME}/agent.sh", "install"]]}
 
 
+def plain_document(name: str) -> dict[str, Any]:
+    """Return the user-data of a plain machine: cloud-init gives it its host name, and nothing else."""
+    return {"hostname": name, "preserve_hostname": False}
+
+
 def materialise(userdata: Mapping[str, Any], fetch: Mapping[str, str]) -> dict[str, Any]:
     """Return the user-data with what a machine needs to fetch its secrets.
 
@@ -171,8 +176,10 @@ def _file(path: str, content: bytes | str, mode: str, encoded: bool = False) -> 
 
 
 def _replace(userdata: Mapping[str, Any], values: Mapping[str, str]) -> dict[str, Any]:
+    if "write_files" not in userdata:
+        return dict(userdata)
     entries = [
         {**entry, "content": values[entry["content"]]} if entry.get("content") in values else entry
-        for entry in userdata.get("write_files", ())
+        for entry in userdata["write_files"]
     ]
     return {**userdata, "write_files": entries}
