@@ -23,7 +23,7 @@ interface ViewState {
   goto: { span: Span; focus: boolean; n: number } | null;
   /** What was just done, for the live region; an undo button is offered with it. */
   said: { message: Message; n: number; tone: "plain" | "refused" } | null;
-  dialog: "commands" | "shortcuts" | "templates" | "import" | "export" | "share" | "save" | "conflict" | "remove" | "deploy" | "destroy" | "tour" | "rename" | "group" | null;
+  dialog: "commands" | "shortcuts" | "templates" | "import" | "export" | "share" | "save" | "conflict" | "remove" | "deploy" | "destroy" | "tour" | "rename" | "group" | "connect" | null;
 
   select: (nodes: NodeId[], edges?: string[]) => void;
   show: (node: NodeId) => void;
