@@ -1,0 +1,209 @@
+import { lazy, Suspense, useEffect, useMemo, useRef, useState } from "react";
+
+import { Canvas } from "../canvas/Canvas";
+import { PlanPanel } from "../deploy/PlanPanel";
+import { LivePanel } from "../deploy/LivePanel";
+import { startLive } from "../deploy/live";
+import { ProblemsPanel } from "../editor/ProblemsPanel";
+import { PrintDrawing } from "../export/Print";
+import { t } from "../i18n";
+import { Inspector } from "../inspector/Inspector";
+import { CommentsPanel } from "../inspector/CommentsPanel";
+import { Outline } from "../outline/Outline";
+import { Palette } from "../palette/Palette";
+import { useDocument } from "../store/document";
+import { startFindings } from "../store/findings";
+import { startSync } from "../store/sync";
+import { type SidePanel, useView } from "../store/view";
+import { VersionsPanel } from "../versions/VersionsPanel";
+import type { Boot } from "./boot";
+import { Broken, Empty } from "./CanvasStates";
+import { Dialogs } from "./Dialogs";
+import { Guard } from "./Guard";
+import { Icon } from "./Icon";
+import { installKeys } from "./keys";
+import { StatusBar } from "./StatusBar";
+import { Toolbar } from "./Toolbar";
+
+const YamlPane = lazy(() => import("../editor/YamlPane").then((module) => ({ default: module.YamlPane })));
+
+const PANELS: { id: Exclude<SidePanel, null>; icon: string }[] = [
+  { id: "inspector", icon: "adjustments" },
+  { id: "problems", icon: "alert-triangle" },
+  { id: "plan", icon: "list-check" },
+  { id: "live", icon: "activity" },
+  { id: "versions", icon: "history" },
+  { id: "comments", icon: "message" },
+];
+
+/** Put the parts of the designer together: tools above, palette, canvas, panel, text, and a line of state below. */
+export function Designer({ boot }: { boot: Boot }) {
+  const panel = useView((view) => view.panel);
+  const showYaml = useView((view) => view.showYaml);
+  const showPalette = useView((view) => view.showPalette);
+  const showOutline = useView((view) => view.showOutline);
+  const phoneTab = useView((view) => view.phoneTab);
+  const readOnly = useDocument((state) => state.readOnly);
+  const ready = useDocument((state) => state.ready);
+
+  useEffect(() => {
+    useDocument.getState().open(boot.text, boot.mode !== "draft" || !boot.may.write);
+    const stops = [installKeys(), startSync(boot), startFindings(boot), startLive(boot)];
+    return () => stops.forEach((stop) => stop());
+  }, [boot]);
+
+  const panels = useMemo(
+    () => PANELS.filter(({ id }) => boot.mode === "draft" || !["plan", "live", "versions"].includes(id)),
+    [boot.mode],
+  );
+
+  return (
+    <div className="d-shell" data-phone={phoneTab} data-yaml={showYaml} data-panel={panel !== null} data-left={showPalette || showOutline}>
+      <Toolbar boot={boot} />
+      {(showPalette || showOutline) && (
+        <aside className="d-left" aria-label={showOutline ? t("shell.outline") : t("shell.palette")}>
+          <div className="d-left-tabs" role="group" aria-label={t("shell.palette")}>
+            {!readOnly && (
+              <button type="button" aria-pressed={!showOutline} onClick={() => useView.getState().set({ showOutline: false, showPalette: true })}>
+                {t("shell.palette")}
+              </button>
+            )}
+            <button type="button" aria-pressed={showOutline || readOnly} onClick={() => useView.getState().set({ showOutline: true })}>
+              {t("shell.outline")}
+            </button>
+          </div>
+          <Guard>{showOutline || readOnly ? <Outline /> : <Palette />}</Guard>
+        </aside>
+      )}
+      <section className="d-canvas" aria-label={t("shell.canvas")}>
+        <Guard>
+          <Canvas />
+          {ready ? <Empty /> : <p className="d-loading" role="status">{t("shell.loading")}</p>}
+          <Broken />
+        </Guard>
+      </section>
+      {panel !== null && (
+        <aside className="d-panel" aria-label={t("shell.panel")}>
+          <PanelTabs panels={panels} current={panel} />
+          <div className="d-panel-body" id="d-panel-body" role="tabpanel" aria-labelledby={`d-tab-${panel}`} tabIndex={-1}>
+            <Guard key={panel}>
+              {panel === "inspector" && <Inspector />}
+              {panel === "problems" && <ProblemsPanel />}
+              {panel === "plan" && <PlanPanel boot={boot} />}
+              {panel === "live" && <LivePanel boot={boot} />}
+              {panel === "versions" && <VersionsPanel boot={boot} />}
+              {panel === "comments" && <CommentsPanel />}
+            </Guard>
+          </div>
+        </aside>
+      )}
+      {showYaml && (
+        <Resizable>
+          <Guard>
+            <Suspense fallback={<div className="skeleton d-yaml-skeleton" aria-hidden="true"><span /><span /><span /><span /></div>}>
+              <YamlPane />
+            </Suspense>
+          </Guard>
+        </Resizable>
+      )}
+      <StatusBar />
+      <PhoneTabs />
+      <Dialogs boot={boot} />
+      <PrintDrawing title={boot.name || t("shell.untitled")} />
+    </div>
+  );
+}
+
+function PanelTabs({ panels, current }: { panels: typeof PANELS; current: SidePanel }) {
+  const move = (step: number) => {
+    const at = panels.findIndex(({ id }) => id === current);
+    const next = panels[(at + step + panels.length) % panels.length];
+    if (!next) return;
+    useView.getState().set({ panel: next.id });
+    document.getElementById(`d-tab-${next.id}`)?.focus();
+  };
+  return (
+    <div className="d-panel-head">
+      <div
+        className="d-panel-tabs"
+        role="tablist"
+        aria-label={t("shell.panel")}
+        onKeyDown={(event) => {
+          if (event.key === "ArrowRight") move(1);
+          else if (event.key === "ArrowLeft") move(-1);
+          else return;
+          event.preventDefault();
+        }}
+      >
+        {panels.map(({ id, icon }) => (
+          <button
+            key={id} id={`d-tab-${id}`} type="button" role="tab" aria-selected={id === current} tabIndex={id === current ? 0 : -1}
+            aria-controls="d-panel-body" title={t(`shell.tab.${id}`)} onClick={() => useView.getState().set({ panel: id })}
+          >
+            <Icon name={icon} />
+            <span>{t(`shell.tab.${id}`)}</span>
+          </button>
+        ))}
+      </div>
+      <button type="button" className="d-icon-button" aria-label={t("shell.close_panel")} title={t("shell.close_panel")} onClick={() => useView.getState().set({ panel: null })}>
+        <Icon name="x" />
+      </button>
+    </div>
+  );
+}
+
+const WIDTH = { least: 260, most: 900, usual: 420 };
+
+/** Hold the text at a width that is dragged or moved by arrows, and remembered. */
+function Resizable({ children }: { children: React.ReactNode }) {
+  const [width, setWidth] = useState(() => Number(localStorage.getItem("escale.yaml-width")) || WIDTH.usual);
+  const grip = useRef<{ x: number; width: number } | null>(null);
+  const clamp = (value: number) => Math.round(Math.min(WIDTH.most, Math.max(WIDTH.least, value)));
+  useEffect(() => localStorage.setItem("escale.yaml-width", String(width)), [width]);
+  return (
+    <aside className="d-yaml" aria-label={t("shell.yaml")} style={{ "--d-yaml": `${width}px` } as React.CSSProperties}>
+      <div
+        className="d-grip" role="separator" tabIndex={0} aria-orientation="vertical" aria-label={t("shell.resize_yaml")}
+        aria-valuenow={width} aria-valuemin={WIDTH.least} aria-valuemax={WIDTH.most}
+        onPointerDown={(event) => {
+          event.currentTarget.setPointerCapture(event.pointerId);
+          grip.current = { x: event.clientX, width };
+        }}
+        onPointerMove={(event) => grip.current && setWidth(clamp(grip.current.width + grip.current.x - event.clientX))}
+        onPointerUp={() => (grip.current = null)}
+        onKeyDown={(event) => {
+          if (event.key === "ArrowLeft") setWidth(clamp(width + 24));
+          else if (event.key === "ArrowRight") setWidth(clamp(width - 24));
+        }}
+      />
+      {children}
+    </aside>
+  );
+}
+
+function PhoneTabs() {
+  const tab = useView((view) => view.phoneTab);
+  const tabs = [
+    { id: "canvas", icon: "topology-star-3", label: t("shell.canvas") },
+    { id: "outline", icon: "list-tree", label: t("shell.outline") },
+    { id: "panel", icon: "adjustments", label: t("shell.details") },
+    { id: "yaml", icon: "code", label: t("shell.yaml") },
+  ] as const;
+  return (
+    <nav className="d-phone-tabs" aria-label={t("shell.designer")}>
+      {tabs.map(({ id, icon, label }) => (
+        <button
+          key={id} type="button" aria-current={tab === id ? "page" : undefined}
+          onClick={() => {
+            const view = useView.getState();
+            if (id === "panel" && view.panel === null) view.set({ panel: "inspector" });
+            view.set({ phoneTab: id, ...(id === "yaml" ? { showYaml: true } : {}), ...(id === "outline" ? { showPalette: true } : {}) });
+          }}
+        >
+          <Icon name={icon} />
+          {label}
+        </button>
+      ))}
+    </nav>
+  );
+}

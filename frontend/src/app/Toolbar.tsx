@@ -1,0 +1,162 @@
+import { t, say } from "../i18n";
+import { useDocument } from "../store/document";
+import { usePaint } from "../store/paint";
+import { SaveState } from "../store/SaveState";
+import { useView } from "../store/view";
+import type { Boot } from "./boot";
+import { canvasApi } from "./canvasApi";
+import { Icon } from "./Icon";
+
+const LAYERS = ["depends_on", "network", "volume", "config", "secret", "link", "ports"] as const;
+
+/** The one row of tools: what this is, undo, view, commands, save and plan. */
+export function Toolbar({ boot }: { boot: Boot }) {
+  const view = useView.getState();
+  const readOnly = useDocument((state) => state.readOnly);
+  const showYaml = useView((state) => state.showYaml);
+  const drawn = boot.mode === "draft" && boot.may.write;
+  return (
+    <header className="d-toolbar" role="toolbar" aria-label={t("shell.toolbar")}>
+      <Title boot={boot} />
+      {!readOnly && <History />}
+      <div className="d-tools">
+        {!readOnly && (
+          <button type="button" className="d-tool" title={t("shell.arrange_hint")} onClick={() => void canvasApi.arrange()}>
+            <Icon name="layout-grid" /><span>{t("shell.arrange")}</span>
+          </button>
+        )}
+        <button type="button" className="d-tool" title={t("shell.fit_hint")} onClick={() => view.fit()}>
+          <Icon name="arrows-maximize" /><span>{t("shell.fit")}</span>
+        </button>
+        <Layers />
+      </div>
+      <button type="button" className="d-find" title={t("shell.commands_hint")} onClick={() => view.set({ dialog: "commands" })}>
+        <Icon name="search" /><span>{t("shell.find")}</span><kbd aria-hidden="true">Ctrl K</kbd>
+      </button>
+      <PaintMode />
+      <div className="d-tools d-tools-end">
+        <button type="button" className="d-tool d-wide" aria-pressed={showYaml} title={t("shell.yaml_hint")} onClick={() => view.set({ showYaml: !showYaml })}>
+          <Icon name="code" /><span>{t("shell.yaml")}</span>
+        </button>
+        <More boot={boot} />
+        {drawn && (
+          <button type="button" className="button small" onClick={() => view.set({ dialog: "save" })}>{t("shell.save")}</button>
+        )}
+        {drawn && boot.may.deploy && (
+          <button type="button" className="button small primary" title={t("shell.plan_hint")} onClick={() => view.set({ panel: "plan", phoneTab: "panel" })}>
+            {t("shell.plan")}
+          </button>
+        )}
+      </div>
+    </header>
+  );
+}
+
+function Title({ boot }: { boot: Boot }) {
+  const name = boot.name || t("shell.untitled");
+  return (
+    <div className="d-title">
+      {boot.blueprint ? <a className="d-name clip" href={`${boot.urls.designs}${boot.blueprint.id}/`}>{name}</a> : <span className="d-name clip">{name}</span>}
+      {boot.mode === "shared" && <span className="tag">{t("shell.shared")}</span>}
+      {boot.mode === "version" && <span className="tag">{t("shell.version", { number: boot.version ?? 0 })} · {t("shell.read_only")}</span>}
+      {boot.mode === "draft" && (boot.may.write ? <SaveState /> : <span className="tag">{t("shell.read_only")}</span>)}
+    </div>
+  );
+}
+
+function History() {
+  const past = useDocument((state) => state.past[state.past.length - 1]);
+  const future = useDocument((state) => state.future[state.future.length - 1]);
+  const undo = past ? t("shell.undo_what", { what: say(past.label) }) : t("shell.undo");
+  const redo = future ? t("shell.redo_what", { what: say(future.label) }) : t("shell.redo");
+  return (
+    <div className="d-tools">
+      <button type="button" className="d-icon-button" aria-disabled={!past} aria-label={undo} title={`${undo} (Ctrl Z)`} onClick={() => stepBack()}>
+        <Icon name="arrow-back-up" />
+      </button>
+      <button type="button" className="d-icon-button" aria-disabled={!future} aria-label={redo} title={`${redo} (Ctrl Y)`} onClick={() => stepForward()}>
+        <Icon name="arrow-forward-up" />
+      </button>
+    </div>
+  );
+}
+
+/** Undo the last step and say which it was. */
+export function stepBack(): void {
+  const label = useDocument.getState().undo();
+  useView.getState().say(label ? { key: "shell.undone", params: { what: say(label) } } : { key: "shell.nothing_to_undo" });
+}
+
+/** Do again what was undone last, and say which step it was. */
+export function stepForward(): void {
+  const label = useDocument.getState().redo();
+  useView.getState().say(label ? { key: "shell.redone", params: { what: say(label) } } : { key: "shell.nothing_to_redo" });
+}
+
+function Layers() {
+  const layers = useView((state) => state.layers);
+  return (
+    <details className="menu d-menu">
+      <summary className="d-tool"><Icon name="stack-2" /><span>{t("shell.layers")}</span></summary>
+      <div className="menu-body">
+        {LAYERS.map((layer) => (
+          <label key={layer} className="d-check">
+            <input
+              type="checkbox" checked={layers[layer]}
+              onChange={(event) => useView.getState().set({ layers: { ...layers, [layer]: event.target.checked } })}
+            />
+            {t(`shell.layer.${layer}`)}
+          </label>
+        ))}
+      </div>
+    </details>
+  );
+}
+
+/** Choose what is painted over the drawing; only what there is can be chosen. */
+function PaintMode() {
+  const mode = usePaint((paint) => paint.mode);
+  const has = {
+    none: true,
+    plan: usePaint((paint) => Object.keys(paint.plan).length > 0),
+    live: usePaint((paint) => Object.keys(paint.live).length > 0),
+    diff: usePaint((paint) => Object.keys(paint.diff).length + Object.keys(paint.diffEdges).length > 0),
+  };
+  const modes = (["none", "plan", "live", "diff"] as const).filter((one) => has[one] || one === mode);
+  if (modes.length < 2) return null;
+  return (
+    <div className="d-modes" role="radiogroup" aria-label={t("shell.paint")}>
+      {modes.map((one) => (
+        <label key={one} className={one === mode ? "is-on" : ""}>
+          <input type="radio" name="d-paint" checked={one === mode} onChange={() => usePaint.getState().set({ mode: one })} />
+          {t(`shell.paint.${one}`)}
+        </label>
+      ))}
+    </div>
+  );
+}
+
+function More({ boot }: { boot: Boot }) {
+  const open = (dialog: "import" | "export" | "share" | "shortcuts" | "tour" | "templates") => () => {
+    document.querySelector<HTMLDetailsElement>(".d-more[open]")?.removeAttribute("open");
+    useView.getState().set({ dialog });
+  };
+  const readOnly = useDocument((state) => state.readOnly);
+  return (
+    <details className="menu menu-end d-menu d-more">
+      <summary className="d-icon-button"><span className="visually-hidden">{t("shell.more")}</span><Icon name="dots" /></summary>
+      <div className="menu-body">
+        {!readOnly && <button type="button" className="menu-item" onClick={open("import")}><Icon name="file-plus" />{t("shell.import")}</button>}
+        <button type="button" className="menu-item" onClick={open("export")}><Icon name="download" />{t("shell.export")}</button>
+        {!readOnly && <button type="button" className="menu-item" onClick={open("templates")}><Icon name="template" />{t("shell.templates")}</button>}
+        {boot.blueprint && boot.may.write && (
+          <button type="button" className="menu-item" onClick={open("share")}><Icon name="share" />{t("shell.share")}</button>
+        )}
+        <button type="button" className="menu-item" onClick={() => print()}><Icon name="printer" />{t("shell.print")}</button>
+        <button type="button" className="menu-item" onClick={open("shortcuts")}><Icon name="keyboard" />{t("shell.shortcuts")}</button>
+        <button type="button" className="menu-item" onClick={open("tour")}><Icon name="help" />{t("shell.tour")}</button>
+        {boot.blueprint && <a className="menu-item" href={`${boot.urls.designs}${boot.blueprint.id}/`}><Icon name="file-text" />{t("shell.to_design")}</a>}
+      </div>
+    </details>
+  );
+}
