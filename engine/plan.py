@@ -22,7 +22,7 @@ VERBS = frozenset(
         "volume.delete",
         "machine.create",  # clone, configured and powered off
         "machine.start",
-        "machine.ready",  # waits until the guest reports an address
+        "machine.ready",  # waits until the guest reports an address; spec.plain: it may also never do
         "machine.stop",  # guest shutdown, then power off after a deadline
         "machine.update",  # cpus, memory, user-data, attached disks
         "machine.detach",  # all data disks that are ours, so that delete cannot take them along

@@ -76,7 +76,7 @@ class Cloud:
 
     ``access.options``, all optional: ``datacenter``, ``folder`` (path of names), ``pool``, ``datastores`` and
     ``avoid_datastores`` (patterns), ``switch``, ``container_hosts`` (patterns of template names),
-    ``ready_timeout_s`` (600), ``stop_timeout_s`` (90), ``disk_mode`` ("persistent").
+    ``ready_timeout_s`` (600), ``plain_timeout_s`` (120), ``stop_timeout_s`` (90), ``disk_mode`` ("persistent").
     """
 
     def __init__(self, access: Access, session: Session) -> None:

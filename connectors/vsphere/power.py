@@ -18,6 +18,8 @@ WATCHED = ("name", "runtime.powerState", "guest.ipAddress", "guest.net", "guest.
 """What is read of machines that are waited for, in the one call for all of them."""
 
 READY_TIMEOUT_S = 600.0
+PLAIN_TIMEOUT_S = 120.0
+"""A plain machine's guest may have no VMware Tools: one that has run so long without an address counts as ready."""
 STOP_TIMEOUT_S = 90.0
 
 
@@ -54,11 +56,18 @@ def advance_start(cloud: Cloud, note: Note, end: TaskEnd, found: Machine | None)
 
 
 def ready(cloud: Cloud, action: Action, key: str) -> Outcome:
-    """Watch a machine until its guest reports an address."""
+    """Watch a machine until its guest reports an address; a plain one (``spec.plain``) need not report any."""
     found = machine.required(cloud, action)
-    timeout_s = float(action.spec.get("timeout_s") or cloud.option("ready_timeout_s", READY_TIMEOUT_S))
-    note = Note("machine.ready", "watch", key, action.resource, action.owner, machine=found.ref,
-                data={"uuid": found.instance_uuid, "until": round(time.time() + timeout_s, 1)})  # fmt: skip
+    usual = (
+        cloud.option("plain_timeout_s", PLAIN_TIMEOUT_S)
+        if action.spec.get("plain")
+        else cloud.option("ready_timeout_s", READY_TIMEOUT_S)
+    )
+    timeout_s = float(action.spec.get("timeout_s") or usual)
+    data: dict[str, Any] = {"uuid": found.instance_uuid, "until": round(time.time() + timeout_s, 1)}
+    if action.spec.get("plain"):
+        data["plain"] = True
+    note = Note("machine.ready", "watch", key, action.resource, action.owner, machine=found.ref, data=data)
     if found.power == "on" and found.addresses:
         return Outcome.done(external_id=found.instance_uuid, addresses=list(found.addresses))
     return note.running(message="waiting for an address")
@@ -74,6 +83,8 @@ def watch_ready(cloud: Cloud, note: Note, facts: dict[str, Any] | None) -> Outco
         return Outcome.done(external_id=note.data["uuid"], addresses=list(found))
     if time.time() < note.data["until"]:
         return note.running(message="waiting for an address")
+    if note.data.get("plain") and facts.get("runtime.powerState") == "poweredOn":
+        return Outcome.done(f"{name} runs; its guest tells no address", external_id=note.data["uuid"], addresses=[])
     if facts.get("runtime.powerState") != "poweredOn":
         why, now = "it is powered off", "power it on, then retry"
     elif facts.get("guest.toolsRunningStatus") != "guestToolsRunning":

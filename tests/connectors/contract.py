@@ -15,6 +15,7 @@ import pytest
 
 from connectors.base import Connector, ConnectorError, Outcome
 from engine.resources import DiskMount, Network, Volume, config_hash, to_json
+from engine.userdata import plain_document
 from tests.connectors.bench import Bench, Site, execute, owner
 
 
@@ -679,6 +680,23 @@ class ConnectorContract:
         assert outcome.state == "failed"
         assert outcome.error
         assert "address" in outcome.error.message
+
+    def test_a_plain_machine_whose_guest_stays_silent_is_ready_once_it_runs(self, bench: Bench, site: Site) -> None:
+        site.lay_ground()
+        machine = site.machine(plain=True, userdata=plain_document("bastion"))
+        site.run("machine.create", machine)
+        told = bench.userdata(site.facts[machine.key]["external_id"])
+        assert "bastion" in told
+        assert "write_files" not in told
+        bench.silence()
+        site.run("machine.start", machine.key)
+        spec = {"plain": True, "timeout_s": 0.2}
+        outcome = site.finish(site.start(site.action("machine.ready", machine.key, spec=spec)))
+        assert outcome.state == "done"
+        assert outcome.result["external_id"] == site.facts[machine.key]["external_id"]
+        assert not outcome.result.get("addresses")
+        site.run("machine.stop", machine.key)
+        assert site.finish(site.start(site.action("machine.ready", machine.key, spec=spec))).state == "failed"
 
     def test_a_machine_that_vanished_is_said_to_be_gone(self, bench: Bench, site: Site) -> None:
         site.lay_ground()
