@@ -38,9 +38,8 @@ interface DocumentState {
 let queue: Promise<unknown> = Promise.resolve();
 
 export const useDocument = create<DocumentState>()((set, get) => {
-  function change(edits: TextEdit[], step: Step | null, past: Step[], future: Step[]): void {
+  function change(edits: TextEdit[], past: Step[], future: Step[]): void {
     const { text, revision } = get();
-    void step;
     set({ text: applyEdits(text, edits), revision: revision + 1, past, future });
     void redraw();
   }
@@ -113,12 +112,12 @@ export const useDocument = create<DocumentState>()((set, get) => {
         const before = applyEdits(text, last.inverse);
         const joined = smallestSplice(before, after);
         const step = { ...last, edits: joined, inverse: invert(before, joined), at: now };
-        change(edits, step, [...past.slice(0, -1), step], []);
+        change(edits, [...past.slice(0, -1), step], []);
       } else {
         const step: Step = {
           label: { key: "command.type" }, edits, inverse: invert(text, edits), typing: true, at: now,
         };
-        change(edits, step, kept(past, step), []);
+        change(edits, kept(past, step), []);
       }
     },
 
@@ -126,7 +125,7 @@ export const useDocument = create<DocumentState>()((set, get) => {
       const { past, future, readOnly } = get();
       const step = past[past.length - 1];
       if (!step || readOnly) return null;
-      change(step.inverse, step, past.slice(0, -1), [...future, { ...step, typing: false }]);
+      change(step.inverse, past.slice(0, -1), [...future, { ...step, typing: false }]);
       return step.label;
     },
 
@@ -134,7 +133,7 @@ export const useDocument = create<DocumentState>()((set, get) => {
       const { past, future, readOnly } = get();
       const step = future[future.length - 1];
       if (!step || readOnly) return null;
-      change(step.edits, step, [...past, { ...step, typing: false }], future.slice(0, -1));
+      change(step.edits, [...past, { ...step, typing: false }], future.slice(0, -1));
       return step.label;
     },
   };
