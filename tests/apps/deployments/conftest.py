@@ -88,3 +88,15 @@ def blueprint(bob: Person) -> Any:
         return answer.json()
 
     return make
+
+
+@pytest.fixture
+def running(bob: Person, paris: Any, blueprint: Any, drive: Any) -> Any:
+    """A deployment of the shop that runs."""
+    made = blueprint()
+    answer = bob.api.post("/api/v1/deployments/", {"blueprint": made["id"], "cloud": "paris", "name": "shop"})
+    assert answer.status_code == 202, answer.content
+    assert answer.headers["Location"] == f"/api/v1/operations/{answer.json()['operation']}/"
+    operation = drive(answer.json()["operation"])
+    assert operation.state == "succeeded", operation.error
+    return bob.api.get(f"/api/v1/deployments/{answer.json()['id']}/").json()

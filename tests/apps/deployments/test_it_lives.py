@@ -12,18 +12,6 @@ from tests.people import Person
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.fixture
-def running(bob: Person, paris: Any, blueprint: Any, drive: Any) -> Any:
-    """A deployment of the shop that runs."""
-    made = blueprint()
-    answer = bob.api.post("/api/v1/deployments/", {"blueprint": made["id"], "cloud": "paris", "name": "shop"})
-    assert answer.status_code == 202, answer.content
-    assert answer.headers["Location"] == f"/api/v1/operations/{answer.json()['operation']}/"
-    operation = drive(answer.json()["operation"])
-    assert operation.state == "succeeded", operation.error
-    return bob.api.get(f"/api/v1/deployments/{answer.json()['id']}/").json()
-
-
 def test_it_records_what_exists_with_addresses(running: Any) -> None:
     assert running["state"] == "running"
     machines = [resource for resource in running["resources"] if resource["kind"] == "machine"]
