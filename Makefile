@@ -1,10 +1,10 @@
 # Everything is in launcher/, so that a machine without make can do the same: python3 -m launcher <command>
 PYTHON ?= python3
 
-.PHONY: run setup test check lint fmt docs lock manage help
+.PHONY: run setup test check lint fmt docs frontend lock manage help
 .DEFAULT_GOAL := help
 
-run setup check lint fmt docs lock help: ## see `make help`
+run setup check lint fmt docs frontend lock help: ## see `make help`
 	@$(PYTHON) -m launcher $@
 
 test: ## T='tests/engine -x' runs those alone

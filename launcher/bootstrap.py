@@ -92,6 +92,12 @@ def install_go(python: Path) -> None:
     _pip(python, "--require-hashes", "-r", str(CLONE / "requirements-go.txt"))
 
 
+def install_node(python: Path) -> None:
+    """Install Node.js from its Python package, for machines without a new enough one."""
+    step("installing Node.js from its Python package (there is no new enough one on the PATH)")
+    _pip(python, "--require-hashes", "-r", str(CLONE / "requirements-node.txt"))
+
+
 def _install_project(python: Path, venv: Path) -> None:
     stamp = venv / ".escale-project.sha256"
     wanted = _fingerprint(CLONE / "pyproject.toml", str(CLONE))

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from launcher import environment
+from launcher.frontend import frontend_checks
 from launcher.places import CLONE, venv_program
 from launcher.simulator_build import build_simulator
 from launcher.terminal import complain, say
@@ -21,14 +22,14 @@ FIRST_TABLE = "## Every process of the portal"
 
 
 def run_tests(arguments: list[str]) -> int:
-    """Run the given tests, or all: fast ones, the simulator's own in Go, then slow ones. Returns the exit code.
+    """Run the given tests, or all: the designer's, fast ones, the simulator's in Go, slow ones. Returns the exit code.
 
     When all is well, the last line is pytest's own summary.
     """
     build_simulator()
     if arguments:
         return _run("pytest", *arguments)
-    results: dict[str, int] = {}
+    results: dict[str, int] = frontend_checks()
     say("== fast tests")
     results["fast tests"] = _run_tests("not slow")
     say("== the simulator's tests")

@@ -25,7 +25,7 @@ def run_command(arguments: list[str]) -> int:
     os.chdir(CLONE)
     try:
         if needs and not (inside_venv() and os.environ.get("ESCALE_LAUNCHED") == name):
-            if command is not _manage:
+            if command not in (_manage, _frontend):
                 begin_build()
             ensure_environment(needs)
             os.environ["ESCALE_LAUNCHED"] = name
@@ -88,6 +88,12 @@ def _docs(_arguments: list[str]) -> int:
     return write_generated_docs()
 
 
+def _frontend(_arguments: list[str]) -> int:
+    from launcher.frontend import build_frontend
+
+    return build_frontend()
+
+
 def _lock(_arguments: list[str]) -> int:
     """Pin anew; the development file is bound to the versions of the other one, so that both fit one environment."""
     compile_ = ("uv", "pip", "compile", "--universal", "--python-version", "3.11", "--quiet", "--generate-hashes",
@@ -96,6 +102,7 @@ def _lock(_arguments: list[str]) -> int:
         _call(*compile_, "requirements.in", "-o", "requirements.txt")
         or _call(*compile_, "-c", "requirements.txt", "requirements-dev.in", "-o", "requirements-dev.txt")
         or _call(*compile_, "requirements-go.in", "-o", "requirements-go.txt")
+        or _call(*compile_, "requirements-node.in", "-o", "requirements-node.txt")
     )
 
 
@@ -134,6 +141,7 @@ COMMANDS: dict[str, tuple[tuple[str, ...], Command]] = {
     "lint": (DEVELOP, _lint),
     "fmt": (DEVELOP, _fmt),
     "docs": (DEVELOP, _docs),
+    "frontend": (DEVELOP, _frontend),
     "lock": (DEVELOP, _lock),
     "manage": (RUN, _manage),
     "changelog": ((), _changelog),
@@ -147,6 +155,7 @@ _MEANING: dict[Command, str] = {
     _lint: "the same without the tests",
     _fmt: "format the code and mend what can be mended",
     _docs: "write the generated documents again (settings, OpenAPI)",
+    _frontend: "build the designer into static/designer (Node.js is installed when it is missing)",
     _lock: "pin the newest versions that requirements*.in allow, with their hashes",
     _manage: "run a command of Django with the sandbox's settings",
     _changelog: "join the fragments of changes/ into CHANGELOG.md under a version",

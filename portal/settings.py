@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from portal.bundle import FOLDER, IMMUTABLE_FILES
 from portal.database import database_from_url
 from portal.env import check_together, figure, load
 from portal.logs import configure
@@ -39,6 +40,7 @@ INSTALLED_APPS = [
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "django_htmx",
+    "django_vite",
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
@@ -112,6 +114,14 @@ if STATIC_ROOT:
         "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
     }
 STATICFILES_DIRS = [BASE_DIR / "static"] if (BASE_DIR / "static").is_dir() else []
+WHITENOISE_IMMUTABLE_FILE_TEST = IMMUTABLE_FILES
+# The designer's bundle is committed: no process of the portal needs Node, and none talks to a Vite server.
+DJANGO_VITE = {
+    "default": {
+        "app_client_class": "portal.bundle.Bundle",
+        "manifest_path": BASE_DIR / "static" / FOLDER / "manifest.json",
+    }
+}
 
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
