@@ -9,7 +9,9 @@ from apps.blueprints import drafts, fixes, services
 from apps.blueprints import files as supplied
 from apps.blueprints.models import Blueprint, Draft
 from engine import compose as engine
+from engine.realise.declared import read_declarations
 from engine.realise.extension import read_extensions
+from engine.realise.notes import Notes
 
 
 def look_through(
@@ -31,7 +33,9 @@ def look_through(
     except engine.ComposeError as error:
         found = list(error.findings)
     else:
-        found = [*project.findings, *read_extensions(project).findings]
+        extensions, notes = read_extensions(project), Notes(project)
+        read_declarations(extensions, project.services(), notes)
+        found = [*project.findings, *extensions.findings, *notes.findings]
     return fixes.with_fixes(found)
 
 

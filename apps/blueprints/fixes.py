@@ -15,9 +15,12 @@ from typing import Any, Literal
 from django.utils.translation import gettext as _
 
 from engine.findings import Finding
+from engine.realise.extension import HOST_NAME
 
 _MEANT = re.compile(r"Did you mean `([^`]+)`\?")
 _UNDEFINED = re.compile(r" uses the \w+ `([^`]+)`, which is not defined ")
+_UNKNOWN = re.compile(r" names the \w+ '([^']+)', which the drawing does not have.*?(?:did you mean '([^']+)'\?)?$")
+_MISSPELT = re.compile(r": unknown key '([^']+)'; did you mean '([^']+)'\?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +58,17 @@ def with_fixes(findings: Iterable[Finding]) -> list[dict[str, Any]]:
 def _rename_key(finding: Finding) -> Iterable[Fix]:
     meant = _MEANT.search(finding.hint)
     if meant and finding.path:
-        title = _("Rename “%(old)s” to “%(new)s”") % {"old": finding.path[-1], "new": meant[1]}
-        yield Fix(title, (Edit(finding.path, "rename", meant[1]),))
+        yield _rename(finding.path, meant[1])
+
+
+def _rename_own_key(finding: Finding) -> Iterable[Fix]:
+    misspelt = _MISSPELT.search(finding.message)
+    if misspelt:
+        yield _rename((*finding.path, misspelt[1]), misspelt[2])
+
+
+def _rename(path: tuple[str | int, ...], name: str) -> Fix:
+    return Fix(_("Rename “%(old)s” to “%(new)s”") % {"old": path[-1], "new": name}, (Edit(path, "rename", name),))
 
 
 def _remove_key(finding: Finding) -> Iterable[Fix]:
@@ -69,6 +81,20 @@ def _declare(section: str, title: Callable[[], str], value: Callable[[str], Any]
         name = _UNDEFINED.search(finding.message)
         if name:
             yield Fix(title() % {"name": name[1]}, (Edit((section, name[1]), "set", value(name[1])),))
+
+    return declare
+
+
+def _declare_own(section: str, title: Callable[[], str]) -> Callable[[Finding], Iterable[Fix]]:
+    def declare(finding: Finding) -> Iterable[Fix]:
+        unknown = _UNKNOWN.search(finding.message)
+        if unknown is None:
+            return
+        name, meant = unknown.groups()
+        if meant:
+            yield Fix(_("Use “%(name)s”") % {"name": meant}, (Edit(finding.path, "set", meant),))
+        if re.fullmatch(HOST_NAME, name):
+            yield Fix(title() % {"name": name}, (Edit(("x-escale", section, name), "set", {}),))
 
     return declare
 
@@ -87,5 +113,8 @@ _FIXES: dict[str, Callable[[Finding], Iterable[Fix]]] = {
     "compose.reference.volume": _declare("volumes", lambda: _("Define the volume “%(name)s”"), _nothing),
     "compose.reference.network": _declare("networks", lambda: _("Define the network “%(name)s”"), _nothing),
     "compose.reference.secret": _declare("secrets", lambda: _("Define the secret “%(name)s” from a file"), _beside),
+    "realise.extension": _rename_own_key,
+    "realise.machine_unknown": _declare_own("machines", lambda: _("Draw the machine “%(name)s”")),
+    "realise.region_unknown": _declare_own("regions", lambda: _("Draw the region “%(name)s”")),
     "compose.reference.config": _declare("configs", lambda: _("Define the config “%(name)s” from a file"), _beside),
 }

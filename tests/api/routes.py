@@ -118,6 +118,9 @@ def _member(side: Side) -> Any:
 
 COMPOSE = "services:\n  web:\n    image: nginx:1.27\n"
 
+NOBODYS = {"blueprint.template"}
+"""Routes to what the portal ships, which is the same for every organization."""
+
 BODIES: dict[str, Callable[[Side], dict[str, Any]]] = {
     "cloud.create": lambda side: {
         "name": "fresh",

@@ -161,6 +161,21 @@ class ValidationSerializer(serializers.Serializer[Any]):
     findings = FixableFindingSerializer(many=True)
 
 
+class TemplateRowSerializer(serializers.Serializer[Any]):
+    """Show a design to start from; its texts in the caller's language."""
+
+    name = serializers.CharField()
+    title = serializers.CharField()
+    description = serializers.CharField()
+
+
+class TemplateSerializer(TemplateRowSerializer):
+    """Show a design to start from with all that it consists of."""
+
+    compose = serializers.CharField()
+    files = serializers.DictField(child=serializers.CharField(), help_text="Texts by relative path.")
+
+
 class VersionSerializer(serializers.ModelSerializer[BlueprintVersion]):
     """Show one version with its text and the paths of its files."""
 

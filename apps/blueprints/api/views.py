@@ -17,6 +17,8 @@ from apps.blueprints.api.serializers import (
     BlueprintInSerializer,
     BlueprintSerializer,
     RestoreSerializer,
+    TemplateRowSerializer,
+    TemplateSerializer,
     ValidationInSerializer,
     ValidationSerializer,
     VersionInSerializer,
@@ -24,6 +26,7 @@ from apps.blueprints.api.serializers import (
 )
 from apps.blueprints.api.sharing import ShareActions
 from apps.blueprints.models import Blueprint
+from apps.blueprints.starting_points import TEMPLATES, find_template
 from apps.tenancy.access import find_project
 from apps.tenancy.api.idempotency import idempotent
 from apps.tenancy.api.views import ScopedViewSet
@@ -44,6 +47,8 @@ class BlueprintViewSet(ShareActions, ScopedViewSet):
         "versions": Role.VIEWER,
         "version": Role.VIEWER,
         "validate": Role.VIEWER,
+        "templates": Role.VIEWER,
+        "template": Role.VIEWER,
         "shares": Role.VIEWER,
         "create": Role.ARCHITECT,
         "add_version": Role.ARCHITECT,
@@ -132,3 +137,16 @@ class BlueprintViewSet(ShareActions, ScopedViewSet):
         findings = checking.look_through(**body.validated_data)
         valid = not any(finding["severity"] == "error" for finding in findings)
         return Response({"valid": valid, "findings": findings})
+
+    @extend_schema(responses=TemplateRowSerializer(many=True))
+    @action(detail=False, methods=["get"])
+    def templates(self, request: Request) -> Response:
+        """List designs to start from, in the order in which they are to be offered; there is one page."""
+        rows = TemplateRowSerializer(list(TEMPLATES.values()), many=True).data
+        return Response({"results": rows, "next": None, "previous": None})
+
+    @extend_schema(responses=TemplateSerializer)
+    @action(detail=False, methods=["get"], url_path=r"templates/(?P<template>[^/]+)")
+    def template(self, request: Request, template: str) -> Response:
+        """Return a design to start from, with the files that stand beside it."""
+        return Response(TemplateSerializer(find_template(template)).data)
