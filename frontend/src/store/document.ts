@@ -31,11 +31,15 @@ interface DocumentState {
   run: (command: Command) => Promise<Applied>;
   /** Take what was typed in the editor (edits of the present text). */
   type: (edits: TextEdit[]) => void;
+  /** Put another text in place of the present one at once, as one step: a merge, a restored copy. */
+  put: (text: string, label: Message) => void;
   undo: () => Message | null;
   redo: () => Message | null;
 }
 
 let queue: Promise<unknown> = Promise.resolve();
+let reading: Promise<void> | null = null;
+let waiting: Promise<void> | null = null;
 
 export const useDocument = create<DocumentState>()((set, get) => {
   function change(edits: TextEdit[], past: Step[], future: Step[]): void {
@@ -44,8 +48,19 @@ export const useDocument = create<DocumentState>()((set, get) => {
     void redraw();
   }
 
-  /** Derive the drawing of the present text; a newer text makes an older answer worthless. */
-  async function redraw(): Promise<void> {
+  /**
+   * Derive the drawing of the present text; resolves when it, or a newer one, is drawn. While one text is read, those
+   * that are typed meanwhile wait, and only the newest of them is read: keys may come faster than drawings.
+   */
+  function redraw(): Promise<void> {
+    if (reading === null) return (reading = derivePresent().finally(() => (reading = null)));
+    return (waiting ??= reading.catch(() => undefined).then(() => {
+      waiting = null;
+      return redraw();
+    }));
+  }
+
+  async function derivePresent(): Promise<void> {
     const { text, revision } = get();
     const derived = await ask({ ask: "derive", text });
     if (get().drawnRevision > revision) return;
@@ -119,6 +134,14 @@ export const useDocument = create<DocumentState>()((set, get) => {
         };
         change(edits, kept(past, step), []);
       }
+    },
+
+    put: (after, label) => {
+      const { text, past, readOnly } = get();
+      const edits = smallestSplice(text, after);
+      if (readOnly || edits.length === 0) return;
+      const step: Step = { label, edits, inverse: invert(text, edits), typing: false, at: Date.now() };
+      change(edits, kept(past, step), []);
     },
 
     undo: () => {
