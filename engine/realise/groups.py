@@ -83,9 +83,10 @@ def make_units(
         pin = _pin(members, declarations)
         units.extend(_units_of(members, services, extensions, settings, demands, counts, disks, hard, soft, pin, notes))
         if len(members) > 1:
-            _explain(members, ties, services, extensions, settings, notes)
             if pin and any(pins.get(name, pin) != pin for name in members):
                 _pinned_apart(members, ties, disks, pins, notes)
+            else:
+                _explain(members, ties, services, extensions, settings, notes)
     return units
 
 

@@ -75,11 +75,12 @@ def draw(
     images: Mapping[str, str] | None = None,
     prior: Mapping[str, Any] | None = None,
     owner: Owner = OWNER,
+    region: str | None = None,
     **environment: str,
 ) -> Desired:
-    """Realise a drawing."""
+    """Realise a drawing, or one region of it."""
     project = text if isinstance(text, Project) else load(text, files, **environment)
-    return realise(project, on, owner, policy or {}, images or {}, prior)
+    return realise(project, on, owner, policy or {}, images or {}, prior, region=region)
 
 
 def machines(desired: Desired) -> dict[str, Machine]:

@@ -87,7 +87,9 @@ class Computer:
     def run(self, command: str = "up", **environment: str) -> subprocess.CompletedProcess[str]:
         home = self.root / "opt/escale"
         (home / "machine.json").write_text(json.dumps(self.machine))
-        (home / "compose.yaml").write_text(json.dumps({"name": "shop", "services": self.services}))
+        (home / "compose.yaml").write_text(
+            json.dumps({"name": "shop", **({"services": self.services} if self.services else {})})
+        )
         return subprocess.run(
             ["/bin/sh", str(home / "agent.sh"), command],
             env={
@@ -517,6 +519,13 @@ def test_the_containers_are_started_by_compose(computer: Computer) -> None:
         "docker compose --project-directory /opt/escale -f /opt/escale/compose.yaml up -d --remove-orphans"
     )
     assert "systemctl enable --now docker.service" in computer.calls
+
+
+def test_a_machine_without_services_takes_down_what_ran_there(computer: Computer) -> None:
+    computer.services = {}
+    assert computer.run().returncode == 0
+    assert computer.calls[-1].endswith(" -f /opt/escale/compose.yaml down --remove-orphans")
+    assert not computer.ups
 
 
 def test_a_missing_engine_is_installed(computer: Computer) -> None:
