@@ -169,7 +169,8 @@ export class Autosave {
     const conflict = this.told.conflict;
     if (!conflict) return;
     this.set({ conflict: null });
-    if (await this.join(conflict.theirs, conflict, conflict.base)) this.settle();
+    const { theirs, base, revision, version, by } = conflict;
+    if (await this.join(theirs, { revision, version, by }, base)) this.settle();
   }
 
   /** Make a version of what is here. Conflicts that join by themselves are joined; others are left to `told`. */

@@ -1,0 +1,530 @@
+import { diff3Merge } from "node-diff3";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+
+import { ProblemError, Unreachable } from "../../src/api/client";
+import { Autosave, MAX_BYTES, type Told } from "../../src/store/autosave";
+import { memoryCopies } from "../../src/store/copies";
+import type { Draft, Place, Server } from "../../src/store/server";
+
+const BASE = "services:\n  web:\n    image: nginx\n  db:\n    image: postgres\n";
+const MINE = BASE.replace("nginx", "nginx:1.29");
+const THEIRS = BASE.replace("postgres", "postgres:18");
+const BOTH = THEIRS.replace("nginx", "nginx:1.29");
+
+const problem = (status: number, code: string, members: Record<string, unknown> = {}) =>
+  new ProblemError(status, code, code, "", "", { code, ...members });
+
+/** A portal that keeps drafts by the same rules as the real one; `next` makes the next request fail. */
+class FakePortal implements Server {
+  drafts = new Map<string, Draft>();
+  versions: string[] = [];
+  by = "";
+  log: string[] = [];
+  keys: string[] = [];
+  fail: unknown[] = [];
+  lose = 0; // answers that get lost after the work was done
+  gate: Promise<void> | null = null;
+  open = 0;
+  widest = 0;
+  private answers = new Map<string, Draft>();
+
+  private async enter(what: string): Promise<void> {
+    this.log.push(what);
+    this.widest = Math.max(this.widest, ++this.open);
+    try {
+      if (this.gate) await this.gate;
+      await Promise.resolve();
+      const failure = this.fail.shift();
+      if (failure) throw failure;
+    } finally {
+      this.open--;
+    }
+  }
+
+  private answer(draft: Draft): Draft {
+    if (this.lose > 0) {
+      this.lose--;
+      throw new Unreachable(null);
+    }
+    return { ...draft };
+  }
+
+  create: Server["create"] = async (body, key) => {
+    await this.enter("create");
+    this.keys.push(key);
+    const known = this.answers.get(key);
+    if (known) return { ...known };
+    const mine = [...this.drafts.values()].find((draft) => body.blueprint && draft.blueprint?.id === body.blueprint);
+    if (mine) return this.answer(mine);
+    const number = body.blueprint ? this.versions.length : null;
+    const draft: Draft = {
+      id: `d${this.drafts.size + 1}`, revision: 1, name: body.name ?? "", base_version: number,
+      compose: body.compose ?? this.versions[this.versions.length - 1] ?? "",
+      blueprint: body.blueprint ? { id: body.blueprint, name: "shop" } : null,
+    };
+    this.drafts.set(draft.id, draft);
+    this.answers.set(key, { ...draft });
+    return this.answer(draft);
+  };
+
+  read: Server["read"] = async (id) => {
+    await this.enter("read");
+    const draft = this.drafts.get(id);
+    if (!draft) throw problem(404, "not_found");
+    return { ...draft };
+  };
+
+  write: Server["write"] = async (id, body) => {
+    await this.enter("write");
+    const draft = this.drafts.get(id);
+    if (!draft) throw problem(404, "not_found");
+    if (draft.revision !== body.revision) {
+      throw problem(409, "draft.conflict", { revision: draft.revision, compose: draft.compose });
+    }
+    Object.assign(draft, { compose: body.compose, revision: draft.revision + 1, name: body.name ?? draft.name });
+    return this.answer(draft);
+  };
+
+  save: Server["save"] = async (id, body) => {
+    await this.enter("save");
+    const draft = this.drafts.get(id) as Draft;
+    if (draft.revision !== body.revision) throw problem(409, "draft.conflict", { ...draft });
+    const base = body.base_version ?? draft.base_version;
+    if (draft.blueprint && base !== this.versions.length) {
+      throw problem(409, "blueprint.version_conflict", {
+        base_version: base, latest_version: this.versions.length, compose: this.versions[this.versions.length - 1], saved_by: this.by,
+      });
+    }
+    this.versions.push(draft.compose);
+    draft.blueprint ??= { id: "b1", name: body.name ?? draft.name };
+    draft.base_version = this.versions.length;
+    draft.revision++;
+    return { number: this.versions.length, versionId: `v${this.versions.length}`, blueprint: draft.blueprint, revision: draft.revision };
+  };
+
+  version: Server["version"] = async (_, number) => {
+    await this.enter("version");
+    return this.versions[number - 1] ?? "";
+  };
+}
+
+function merge(base: string, mine: string, theirs: string) {
+  const text: string[] = [];
+  const conflicts: { base: string; mine: string; theirs: string; line: number }[] = [];
+  for (const part of diff3Merge(mine.split("\n"), base.split("\n"), theirs.split("\n"), { excludeFalseConflicts: true })) {
+    if (part.ok) text.push(...part.ok);
+    if (part.conflict) {
+      const { a, o, b } = part.conflict;
+      conflicts.push({ mine: a.join("\n"), base: o.join("\n"), theirs: b.join("\n"), line: text.length + 1 });
+      text.push(...a);
+    }
+  }
+  return Promise.resolve({ text: text.join("\n"), conflicts });
+}
+
+function begin(server: FakePortal, place: Partial<Place> = {}, copies = memoryCopies()) {
+  const at: Place = {
+    user: "ada", page: "p1", project: "shop", draft: null, blueprint: null, version: null, name: "shop", text: BASE, ...place,
+  };
+  const page = { text: at.text, steps: [] as string[], said: [] as string[], announced: [] as number[], told: {} as Told };
+  const alive = new Set<string>();
+  let keys = 0;
+  const autosave = new Autosave(
+    {
+      server, copies, merge,
+      document: {
+        text: () => page.text,
+        put: (text, label) => {
+          page.text = text;
+          page.steps.push(label.key);
+          autosave.changed();
+        },
+      },
+      tell: (told) => Object.assign(page.told, told),
+      say: (message) => page.said.push(message.key),
+      announce: (_, revision) => page.announced.push(revision),
+      others: () => Promise.resolve(alive),
+      now: () => Date.now(),
+    },
+    at,
+    () => `key-${++keys}`,
+  );
+  const type = (text: string) => {
+    page.text = text;
+    autosave.changed();
+  };
+  return { autosave, page, copies, type, alive };
+}
+
+const draftOn = (server: FakePortal, compose = BASE, revision = 3) => {
+  server.drafts.set("d1", { id: "d1", revision, compose, name: "shop", base_version: null, blueprint: null });
+};
+const later = (ms: number) => vi.advanceTimersByTimeAsync(ms);
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+describe("autosave", () => {
+  it("creates the draft at the first edit, 800 ms after the last key, and writes further edits to it", async () => {
+    const server = new FakePortal();
+    const { type, page } = begin(server);
+    type(`${BASE}# a`);
+    await later(700);
+    type(`${BASE}# ab`);
+    await later(700);
+    expect(server.log).toEqual([]);
+    expect(page.told.state).toBe("dirty");
+    await later(200);
+    expect(server.log).toEqual(["create"]);
+    expect(page.told).toMatchObject({ state: "saved", draft: "d1" });
+    type(`${BASE}# abc`);
+    await later(900);
+    expect(server.log).toEqual(["create", "write"]);
+    expect(server.drafts.get("d1")?.compose).toBe(`${BASE}# abc`);
+  });
+
+  it("writes at the latest every five seconds while keys go on", async () => {
+    const server = new FakePortal();
+    draftOn(server);
+    const { type, autosave } = begin(server, { draft: "d1" });
+    await autosave.open();
+    for (let key = 0; key < 22; key++) {
+      type(`${BASE}#${key}`);
+      await later(500);
+    }
+    expect(server.log.filter((what) => what === "write")).toHaveLength(2);
+  });
+
+  it("never has two requests under way, and sends what was typed meanwhile afterwards", async () => {
+    const server = new FakePortal();
+    draftOn(server);
+    const { type, page, autosave } = begin(server, { draft: "d1" });
+    await autosave.open();
+    let release = () => {};
+    server.gate = new Promise((resolve) => (release = resolve));
+    type(`${BASE}#1`);
+    await later(900);
+    type(`${BASE}#2`);
+    await later(9_000);
+    expect(page.told.state).toBe("saving");
+    server.gate = null;
+    release();
+    await later(2_000);
+    expect(server.widest).toBe(1);
+    expect(server.drafts.get("d1")?.compose).toBe(`${BASE}#2`);
+    expect(page.told.state).toBe("saved");
+  });
+
+  it("says offline, keeps a copy in the browser, and comes back by itself", async () => {
+    const server = new FakePortal();
+    draftOn(server);
+    const { type, page, copies, autosave } = begin(server, { draft: "d1" });
+    await autosave.open();
+    server.fail = [new Unreachable(null), new Unreachable(503)];
+    type(MINE);
+    await later(1_000);
+    expect(page.told.state).toBe("offline");
+    expect([...copies.held.values()]).toEqual([expect.objectContaining({ text: MINE, base: BASE })]);
+    await later(10_000);
+    expect(page.told.state).toBe("saved");
+    expect(server.drafts.get("d1")?.compose).toBe(MINE);
+    expect(copies.held.size).toBe(0);
+  });
+
+  it("does not make two drafts when the answer of the creation is lost", async () => {
+    const server = new FakePortal();
+    const { type, page } = begin(server);
+    server.lose = 1;
+    type(MINE);
+    await later(1_000);
+    type(`${MINE}# more`);
+    await later(10_000);
+    expect(server.drafts.size).toBe(1);
+    expect(new Set(server.keys).size).toBe(1);
+    expect(server.drafts.get("d1")?.compose).toBe(`${MINE}# more`);
+    expect(page.told.state).toBe("saved");
+  });
+
+  it("takes its own lost write for what it is", async () => {
+    const server = new FakePortal();
+    draftOn(server);
+    const { type, page, autosave } = begin(server, { draft: "d1" });
+    await autosave.open();
+    server.lose = 1;
+    type(MINE);
+    await later(10_000);
+    expect(page).toMatchObject({ text: MINE, told: { state: "saved", conflict: null } });
+  });
+
+  it("says signed out and goes on once somebody has signed in", async () => {
+    const server = new FakePortal();
+    draftOn(server);
+    const { type, page, autosave, copies } = begin(server, { draft: "d1" });
+    await autosave.open();
+    server.fail = [problem(401, "not_authenticated"), problem(403, "csrf")];
+    type(MINE);
+    await later(1_000);
+    expect(page.told.state).toBe("signed_out");
+    type(`${MINE}# typed while signed out`);
+    await later(300);
+    expect([...copies.held.values()][0]?.text).toContain("typed while signed out");
+    expect(await autosave.flush()).toBe(false);
+    expect(await autosave.flush()).toBe(true);
+    expect(page.told.state).toBe("saved");
+  });
+
+  it("does not send a text that is too large, and says saved again when it shrinks back", async () => {
+    const server = new FakePortal();
+    draftOn(server);
+    const { type, page, autosave } = begin(server, { draft: "d1" });
+    await autosave.open();
+    type(BASE + "é".repeat(MAX_BYTES / 2));
+    await later(1_000);
+    expect(page.told.state).toBe("too_large");
+    expect(server.log).toEqual(["read"]);
+    type(BASE);
+    expect(page.told.state).toBe("saved");
+  });
+
+  it("takes a 413 of a proxy for too large", async () => {
+    const server = new FakePortal();
+    draftOn(server);
+    const { type, page, autosave } = begin(server, { draft: "d1" });
+    await autosave.open();
+    server.fail = [problem(413, "too_large")];
+    type(MINE);
+    await later(1_000);
+    expect(page.told.state).toBe("too_large");
+  });
+
+  it("tells a refusal and tries again only after the next edit", async () => {
+    const server = new FakePortal();
+    draftOn(server);
+    const { type, page, autosave } = begin(server, { draft: "d1" });
+    await autosave.open();
+    server.fail = [problem(403, "forbidden")];
+    type(MINE);
+    await later(60_000);
+    expect(page.told.state).toBe("refused");
+    expect(page.told.problem?.code).toBe("forbidden");
+    expect(server.log).toEqual(["read", "write"]);
+    type(`${MINE}#`);
+    await later(1_000);
+    expect(page.told).toMatchObject({ state: "saved", problem: null });
+  });
+
+  it("goes on in a new draft when the old one was thrown away elsewhere", async () => {
+    const server = new FakePortal();
+    draftOn(server);
+    const { type, page, autosave } = begin(server, { draft: "d1" });
+    await autosave.open();
+    server.drafts.delete("d1");
+    server.drafts.set("other", { id: "other", revision: 1, compose: "", name: "", base_version: null, blueprint: null });
+    type(MINE);
+    await later(5_000);
+    expect(page.told).toMatchObject({ state: "saved", draft: "d2" });
+    expect(server.drafts.get("d2")?.compose).toBe(MINE);
+  });
+});
+
+describe("two who write the same draft", () => {
+  it("join by themselves when they changed different lines, as one step", async () => {
+    const server = new FakePortal();
+    draftOn(server);
+    const { type, page, autosave } = begin(server, { draft: "d1" });
+    await autosave.open();
+    draftOn(server, THEIRS, 4);
+    type(MINE);
+    await later(3_000);
+    expect(page.text).toBe(BOTH);
+    expect(page.steps).toEqual(["editor.merged"]);
+    expect(server.drafts.get("d1")?.compose).toBe(BOTH);
+    expect(page.told).toMatchObject({ state: "saved", conflict: null });
+  });
+
+  it("ask when both changed the same line, send nothing meanwhile, and keep the choice", async () => {
+    const server = new FakePortal();
+    draftOn(server);
+    const { type, page, autosave, copies } = begin(server, { draft: "d1" });
+    await autosave.open();
+    const theirs = BASE.replace("nginx", "caddy");
+    draftOn(server, theirs, 4);
+    type(MINE);
+    await later(3_000);
+    expect(page.told.state).toBe("conflict");
+    expect(page.told.conflict?.conflicts).toHaveLength(1);
+    expect(page.text).toBe(MINE);
+    const asked = server.log.length;
+    await later(60_000);
+    expect(server.log).toHaveLength(asked);
+    expect(copies.held.size).toBe(1);
+    expect(await autosave.resolve(`${theirs}# joined by hand\n`)).toBe(true);
+    expect(server.drafts.get("d1")).toMatchObject({ compose: `${theirs}# joined by hand\n`, revision: 5 });
+    expect(page.told).toMatchObject({ state: "saved", conflict: null });
+    expect(copies.held.size).toBe(0);
+  });
+
+  it("do not overwrite what was typed between the question and the answer", async () => {
+    const server = new FakePortal();
+    draftOn(server);
+    const { type, page, autosave } = begin(server, { draft: "d1" });
+    await autosave.open();
+    draftOn(server, BASE.replace("nginx", "caddy"), 4);
+    type(MINE);
+    await later(3_000);
+    type(`${MINE}# typed on\n`);
+    expect(await autosave.resolve("an answer to the older text")).toBe(false);
+    expect(page.text).toBe(`${MINE}# typed on\n`);
+    expect(page.told.conflict?.mine).toBe(`${MINE}# typed on\n`);
+  });
+
+  it("hear of each other at once, and a tab without changes takes the text over", async () => {
+    const server = new FakePortal();
+    draftOn(server);
+    const { page, autosave } = begin(server, { draft: "d1" });
+    await autosave.open();
+    draftOn(server, THEIRS, 4);
+    await autosave.heard("d1", 4, THEIRS);
+    expect(page.text).toBe(THEIRS);
+    await autosave.heard("d1", 4, "an older message");
+    await autosave.heard("another draft", 9, "not ours");
+    await later(10_000);
+    expect(page.text).toBe(THEIRS);
+    expect(server.log).toEqual(["read"]);
+  });
+
+  it("meet when a design's draft exists already: what is in it is joined", async () => {
+    const server = new FakePortal();
+    server.versions = [BASE];
+    const blueprint = { id: "b1", name: "shop" };
+    server.drafts.set("d1", { id: "d1", revision: 7, compose: THEIRS, name: "shop", base_version: 1, blueprint });
+    const { type, page } = begin(server, { blueprint, version: 1 });
+    type(MINE);
+    await later(3_000);
+    expect(page.text).toBe(BOTH);
+    expect(server.drafts.get("d1")).toMatchObject({ compose: BOTH, revision: 8 });
+  });
+});
+
+describe("saving a version", () => {
+  it("makes the design of a drawing that nobody has touched yet", async () => {
+    const server = new FakePortal();
+    const { autosave, page } = begin(server);
+    expect(await autosave.save({ name: "shop" })).toMatchObject({ saved: { number: 1 } });
+    expect(server.versions).toEqual([BASE]);
+    expect(page.told).toMatchObject({ blueprint: { name: "shop" }, baseVersion: 1 });
+  });
+
+  it("sends what is unsent first", async () => {
+    const server = new FakePortal();
+    const { autosave, type } = begin(server);
+    type(MINE);
+    await autosave.save({ name: "shop" });
+    expect(server.versions).toEqual([MINE]);
+  });
+
+  it("joins a version that somebody saved first, and saves on top of it", async () => {
+    const server = new FakePortal();
+    server.versions = [BASE];
+    const { autosave, type, page } = begin(server, { blueprint: { id: "b1", name: "shop" }, version: 1 });
+    type(MINE);
+    await later(1_000);
+    server.versions.push(THEIRS);
+    expect(await autosave.save({ message: "mine" })).toMatchObject({ saved: { number: 3 } });
+    expect(server.versions[2]).toBe(BOTH);
+    expect(page.steps).toEqual(["editor.merged_version"]);
+    expect(page.told.baseVersion).toBe(3);
+  });
+
+  it("asks when that version changed the same line, and saves after the answer", async () => {
+    const server = new FakePortal();
+    server.versions = [BASE];
+    server.by = "grace";
+    const { autosave, type, page } = begin(server, { blueprint: { id: "b1", name: "shop" }, version: 1 });
+    type(MINE);
+    await later(1_000);
+    const theirs = BASE.replace("nginx", "caddy");
+    server.versions.push(theirs);
+    expect(await autosave.save({})).toEqual({ state: "conflict" });
+    expect(page.told.conflict).toMatchObject({ version: 2, by: "grace" });
+    expect(await autosave.resolve(theirs)).toBe(true);
+    expect(await autosave.save({})).toMatchObject({ saved: { number: 3 } });
+    expect(server.versions).toEqual([BASE, theirs, theirs]);
+  });
+
+  it("hands mistakes in the text back as a problem", async () => {
+    const server = new FakePortal();
+    const { autosave, type } = begin(server);
+    type("services: [");
+    await later(1_000);
+    server.fail = [problem(422, "compose.invalid", { findings: [{ code: "yaml" }] })];
+    expect(await autosave.save({ name: "x" })).toMatchObject({ problem: { code: "compose.invalid" } });
+  });
+});
+
+describe("copies of earlier pages", () => {
+  const copy = (text: string, base = BASE) => ({ text, base, at: 1, name: "shop" });
+
+  it("are restored, said, and sent", async () => {
+    const server = new FakePortal();
+    draftOn(server);
+    const copies = memoryCopies();
+    copies.put("ada/draft:d1:crashed", copy(MINE));
+    const { autosave, page } = begin(server, { draft: "d1" }, copies);
+    await autosave.open();
+    await later(2_000);
+    expect(page.text).toBe(MINE);
+    expect(page.said).toEqual(["editor.restored"]);
+    expect(server.drafts.get("d1")?.compose).toBe(MINE);
+    expect(copies.held.size).toBe(0);
+  });
+
+  it("are joined with what was written elsewhere since", async () => {
+    const server = new FakePortal();
+    draftOn(server, THEIRS);
+    const copies = memoryCopies();
+    copies.put("ada/draft:d1:crashed", copy(MINE));
+    const { autosave, page } = begin(server, { draft: "d1", text: THEIRS }, copies);
+    await autosave.open();
+    await later(2_000);
+    expect(page.text).toBe(BOTH);
+    expect(server.drafts.get("d1")?.compose).toBe(BOTH);
+  });
+
+  it("stay where they are while the page that wrote them is open", async () => {
+    const server = new FakePortal();
+    draftOn(server);
+    const copies = memoryCopies();
+    copies.put("ada/draft:d1:open", copy(MINE));
+    const { autosave, page, alive } = begin(server, { draft: "d1" }, copies);
+    alive.add("open");
+    await autosave.open();
+    expect(page.text).toBe(BASE);
+    expect(copies.held.size).toBe(1);
+  });
+
+  it("of another user, another draft or another beginning are left alone", async () => {
+    const server = new FakePortal();
+    const copies = memoryCopies();
+    copies.put("bob/new:shop:x", copy(MINE));
+    copies.put("ada/draft:d9:x", copy(MINE));
+    copies.put("ada/new:shop:x", copy(MINE, "another beginning"));
+    const { autosave, page } = begin(server, {}, copies);
+    await autosave.open();
+    expect(page.text).toBe(BASE);
+    expect(copies.held.size).toBe(3);
+  });
+
+  it("that contradict the server's text ask", async () => {
+    const server = new FakePortal();
+    const theirs = BASE.replace("nginx", "caddy");
+    draftOn(server, theirs);
+    const copies = memoryCopies();
+    copies.put("ada/draft:d1:crashed", copy(MINE));
+    const { autosave, page } = begin(server, { draft: "d1", text: theirs }, copies);
+    await autosave.open();
+    expect(page.told).toMatchObject({ state: "conflict", conflict: { mine: MINE, theirs } });
+    expect(await autosave.resolve(theirs)).toBe(true);
+    expect(server.drafts.get("d1")?.compose).toBe(theirs);
+  });
+});
