@@ -31,6 +31,9 @@ Project = Annotated[str | None, typer.Option("--project", "-p", envvar="ESCALE_P
 Images = Annotated[
     list[str] | None, typer.Option("--image", help="SERVICE=IMAGE for a service that only says how to build.")
 ]
+Region = Annotated[
+    str | None, typer.Option("--region", help="Plan this region of the drawing alone; its name is added to NAME.")
+]
 NoFiles = Annotated[bool, typer.Option("--no-files", help="Send the Compose file alone.")]
 Profiles = Annotated[list[str] | None, typer.Option("--profile", help="Enable a profile.")]
 
@@ -138,12 +141,13 @@ def plan(
     to: Annotated[str, typer.Option("--to", help="Name of the cloud.")] = "",
     name: Annotated[str | None, typer.Option("--name", help="Name of the deployment.")] = None,
     project: Project = None,
+    region: Region = None,
     image: Images = None,
     no_files: NoFiles = False,
     as_json: AsJson = False,
 ) -> None:
     """Show what a deployment would do, why, and how each line of the file fares; changes nothing on the cloud."""
-    made = _plan(_client(), file, to, name, project, image, no_files, quiet=as_json)
+    made = _plan(_client(), file, to, name, project, image, no_files, region=region or "", quiet=as_json)
     render.print_json(made) if as_json else render.print_plan(made)
     if made["blocked"]:
         raise typer.Exit(1)
@@ -155,6 +159,7 @@ def deploy(
     to: Annotated[str, typer.Option("--to", help="Name of the cloud.")] = "",
     name: Annotated[str | None, typer.Option("--name", help="Name of the deployment.")] = None,
     project: Project = None,
+    region: Region = None,
     image: Images = None,
     no_files: NoFiles = False,
     wait: Wait = False,
@@ -163,7 +168,7 @@ def deploy(
 ) -> None:
     """Plan and start a deployment, or the update of the one that has this name."""
     client = _client()
-    made = _plan(client, file, to, name, project, image, no_files, quiet=as_json)
+    made = _plan(client, file, to, name, project, image, no_files, region=region or "", quiet=as_json)
     if not as_json:
         render.print_plan(made)
     body, location = client.post("/api/v1/deployments/", {"plan": made["id"], "accept_data_loss": accept_data_loss})
@@ -344,9 +349,9 @@ def _folder_name(path: Path) -> str:
 
 def _plan(
     client: Client, file: Path | None, to: str, name: str | None, project: str | None, image: list[str] | None,
-    no_files: bool, *, quiet: bool,
+    no_files: bool, *, region: str, quiet: bool,
 ) -> dict[str, Any]:  # fmt: skip
-    if not to:
+    if not to and not region:  # a region may be drawn for a cloud
         raise typer.BadParameter("name a cloud: `escale clouds` lists them", param_hint="--to")
     path = files.find_compose(file)
     text = files.read_text(path)
@@ -365,8 +370,12 @@ def _plan(
         client.post(f"/api/v1/blueprints/{blueprint}/versions/", body)
     else:
         blueprint = client.post("/api/v1/blueprints/", {**body, "project": slug, "name": chosen})[0]["id"]
-    wanted: dict[str, Any] = {"blueprint": blueprint, "cloud": to, "name": chosen, "images": _images(image)}
-    running = client.get("/api/v1/deployments/", project=slug, name=chosen)["results"]
+    # Each region of a design is a deployment of its own, and two of them cannot share a name.
+    deployed = f"{chosen}-{region}" if region else chosen
+    wanted: dict[str, Any] = {"blueprint": blueprint, "name": deployed, "region": region, "images": _images(image)}
+    if to:
+        wanted["cloud"] = to
+    running = client.get("/api/v1/deployments/", project=slug, name=deployed)["results"]
     if running:
         wanted["deployment"] = running[0]["id"]
     made: dict[str, Any] = client.post("/api/v1/plans/", wanted)[0]

@@ -70,7 +70,8 @@ def print_finding(finding: dict[str, Any], file: str = "") -> None:
 
 def print_plan(plan: dict[str, Any]) -> None:
     """Print what a plan would do and why, what it needs, and what of the drawing is lost on this target."""
-    out.print(f"[bold]{escape(plan['deployment_name'])}[/bold] on [bold]{escape(plan['cloud']['name'])}[/bold]")
+    part = f", region {escape(plan['region'])}" if plan.get("region") else ""
+    out.print(f"[bold]{escape(plan['deployment_name'])}[/bold] on [bold]{escape(plan['cloud']['name'])}[/bold]{part}")
     for change in plan["changes"]:
         if change["change"] == "keep":
             continue
@@ -95,6 +96,10 @@ def print_plan(plan: dict[str, Any]) -> None:
         f"Needs {need['machines']} machines, {need['cpus']} CPUs, {need['memory_mib'] / 1024:.1f} GiB memory, "
         f"{need['disk_gib']} GiB disk."
     )
+    if price := plan.get("price"):
+        before, note = price["monthly_before"], f" ({escape(price['note'])})" if price["note"] else ""
+        now = f", {before} as it is now" if before not in (None, price["monthly"]) else ""
+        out.print(f"Costs {price['monthly']} {price['currency']} a month{now}{note}.")
 
 
 def watch(client: Client, operation: str, *, quiet: bool) -> dict[str, Any]:

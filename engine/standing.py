@@ -93,8 +93,11 @@ def service_changes(
     return found
 
 
-def machines(specs: Specs) -> list[dict[str, Any]]:
-    """Return the machines among resources as a canvas shows them, without their user-data."""
+def machines(specs: Specs, regions: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
+    """Return the machines among resources as a canvas shows them, without their user-data.
+
+    ``regions``: machine -> region of the drawing, for those that belong to one.
+    """
     return [
         {
             "key": key,
@@ -108,7 +111,7 @@ def machines(specs: Specs) -> list[dict[str, Any]]:
             ],
             "disks": [str(disk["volume"]).partition(":")[2] for disk in spec.get("disks") or ()],
             "plain": bool(spec.get("plain", False)),
-            "region": str(spec.get("region") or ""),
+            "region": (regions or {}).get(key, ""),
         }
         for key, spec in specs.items()
         if spec.get("kind") == "machine"

@@ -176,7 +176,7 @@ def prices(problems: Problems, value: Any) -> dict[str, str]:
 
 
 def _rate(value: Any) -> str | None:
-    if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
     text = value.strip() if isinstance(value, str) else format(Decimal(str(value)), "f")
     if not _RATE.fullmatch(text):

@@ -151,4 +151,8 @@ class CloudChangeForm(_Place):
     def prices(self) -> dict[str, Any]:
         """Return the price list that was typed; empty when all of it was left empty."""
         typed = {name: self.cleaned_data[name] for name in self.PRICES}
-        return {name: value for name, value in typed.items() if value not in (None, "")}
+        return {
+            name: format(value, "f") if isinstance(value, Decimal) else value
+            for name, value in typed.items()
+            if value not in (None, "")
+        }

@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.conf import settings
@@ -44,6 +44,7 @@ class Worked:
     observed: ObservedState
     prior: Mapping[str, Mapping[str, Any]]
     prices: Mapping[str, Any]
+    regions: Mapping[str, str] = field(default_factory=dict)  # machine -> region of the drawing
 
     def to_json(self) -> dict[str, Any]:
         """Return the plan as it is stored: `engine.plan.Plan.to_json` and `services`, `machines` and `price`.
@@ -57,7 +58,7 @@ class Worked:
             change["services"] = on.get(change["resource"], [])
         fates = {change["resource"]: change["change"] for change in data["changes"]}
         data["services"] = standing.service_changes(after, before, fates, self.drawn)
-        data["machines"] = standing.machines(data["desired"])
+        data["machines"] = standing.machines(data["desired"], self.regions)
         data["price"] = self._price(data["requirements"])
         return data
 
@@ -146,10 +147,10 @@ def work_out(
     target = reading.target(cloud)
     prior = prior_of(deployment)
     policy = {**project.policy, "secret_marks": secret_marks(drawing)}
-    desired = realise(drawing, target, owner, policy, images, prior, **({"region": region} if region else {}))
+    desired = realise(drawing, target, owner, policy, images, prior, region=region or None)
     observed = observe(cloud, owner) if deployment is not None else ObservedState()
     made = planner.plan(desired, observed, prior, owner, cloud.name)
-    return Worked(made, tuple(drawing.services()), observed, prior, cloud.prices)
+    return Worked(made, tuple(drawing.services()), observed, prior, cloud.prices, desired.regions)
 
 
 def check_target(project: Project, cloud: Cloud, deployment: Deployment | None, region: str) -> str:

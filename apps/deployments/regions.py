@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.compose import Project as Drawing
+from engine.realise.regions import names
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +21,9 @@ class Region:
 
 def regions_of(drawing: Drawing) -> list[Region]:
     """Return the regions in the order of the drawing; what is not one is left to the realiser's findings."""
-    top = drawing.extensions().get("x-escale")
-    found: Any = top.get("regions") if isinstance(top, Mapping) else None
-    if not isinstance(found, Mapping):
-        return []
-    return [_region(str(name), body if isinstance(body, Mapping) else {}) for name, body in found.items()]
+    named = names(drawing)
+    bodies: Mapping[str, Any] = drawing.extensions()["x-escale"]["regions"] if named else {}
+    return [_region(name, bodies[name] if isinstance(bodies[name], Mapping) else {}) for name in named]
 
 
 def cloud_of(drawing: Drawing, region: str) -> str:

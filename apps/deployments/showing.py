@@ -14,6 +14,7 @@ from apps.blueprints import source
 from apps.clouds.models import Cloud
 from apps.clouds.services import capacity
 from apps.deployments.models import Deployment, Plan, Resource
+from engine import pricing
 
 ORDER = ("create", "update", "replace", "delete", "keep")
 KIND_ICONS = {"machine": "server", "volume": "disc", "network": "network", "folder": "folder"}
@@ -178,6 +179,12 @@ def _machine(resource: Resource) -> Machine:
         workloads=list(spec.get("workloads") or ()),
         disks=[str(disk.get("volume", "")).partition(":")[2] for disk in spec.get("disks") or ()],
     )
+
+
+def price_of(deployment: Deployment) -> dict[str, Any] | None:
+    """Return what exists of a deployment costs by its cloud's present prices; None without any, or without anything."""
+    specs = {resource.key: resource.spec for resource in deployment.resources.all()}
+    return pricing.price(pricing.needed(specs), deployment.cloud.prices) if specs else None
 
 
 def missing_images(services: Mapping[str, Mapping[str, Any]], known: Mapping[str, str]) -> dict[str, str]:

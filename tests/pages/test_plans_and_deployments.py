@@ -165,3 +165,72 @@ def test_a_cloud_that_is_down_spoils_nothing_else(scene: Scene, as_: Callable[[s
         assert "Paris" in html
     page = alice.get(f"/deployments/{scene.deployments['analytics'].pk}/").content.decode()
     assert "what the portal last recorded" in page
+
+
+REGIONS = """\
+services:
+  web: {image: "nginx:1.29", x-escale: {region: front}}
+  db: {image: "postgres:18", x-escale: {region: back}}
+x-escale: {regions: {front: {title: "<b>Up front</b>"}, back: {cloud: berlin}}}
+"""
+
+
+def test_the_form_offers_the_drawing_s_regions_and_plans_the_chosen_one(bob: Any, shop: Any, berlin: Cloud) -> None:
+    where = design(bob, REGIONS)
+    first = bob.browser.get(f"{where}deploy/").content.decode()
+    assert '<option value="front" selected>' in first
+    assert "<b>Up front</b>" not in first
+    page = bob.browser.get(f"{where}deploy/?region=back").content.decode()
+    assert 'value="shop-back"' in page
+    assert re.search(r'name="cloud" value="berlin"\s+checked', page)
+    planned(bob, where, region="back", name="shop-back")
+    plan = Plan.objects.get()
+    assert (plan.region, {m["region"] for m in plan.body["machines"]}) == ("back", {"back"})
+    assert "region back" in bob.browser.get(f"/plans/{plan.pk}/").content.decode()
+    bob.browser.post(f"/plans/{plan.pk}/again/")
+    assert set(Plan.objects.values_list("region", flat=True)) == {"back"}
+    bob.browser.post(f"/plans/{plan.pk}/start/")
+    deployment = Deployment.objects.get()
+    assert deployment.region == "back"
+    assert "<dd>back</dd>" in bob.browser.get(f"/deployments/{deployment.pk}/").content.decode()
+    assert ">back</span>" in bob.browser.get("/deployments/").content.decode()
+
+
+def test_a_design_without_regions_is_asked_for_none(bob: Any, shop: Any, berlin: Cloud) -> None:
+    assert "Region of the drawing" not in bob.browser.get(f"{design(bob)}deploy/").content.decode()
+
+
+def test_prices_are_typed_by_an_administrator_and_shown_on_plans(
+    alice: Any, bob: Any, shop: Any, berlin: Cloud
+) -> None:
+    page = alice.browser.get("/clouds/berlin/edit/").content.decode()
+    form = {"flavour": "private", "address": berlin.address}
+    assert 'name="cpu_month"' in page
+    half = alice.browser.post("/clouds/berlin/edit/", {**form, "currency": "EUR", "cpu_month": "9.5"})
+    assert half.status_code == 422
+    assert "give 0 for what costs nothing" in half.content.decode()
+    rates = {"currency": "eur", "cpu_month": "9.5", "memory_gib_month": "4", "disk_gib_month": "0.08"}
+    done = alice.browser.post("/clouds/berlin/edit/", {**form, **rates, "note": "<i>May</i>"})
+    assert done.status_code == 302, done.content
+    berlin.refresh_from_db()
+    assert berlin.prices["currency"] == "EUR"
+    shown = bob.browser.get("/clouds/berlin/").content.decode()
+    assert "9.50 EUR" in shown
+    assert "&lt;i&gt;May&lt;/i&gt;" in shown
+    planned(bob, design(bob))
+    plan = Plan.objects.get()
+    html = bob.browser.get(f"/plans/{plan.pk}/").content.decode()
+    assert f"{plan.body['price']['monthly']} EUR" in html
+    assert "<i>May</i>" not in html
+    edited = alice.browser.get("/clouds/berlin/edit/").content.decode()
+    assert re.search(r'name="disk_gib_month" value="0.08"', edited)
+    assert bob.browser.post("/clouds/berlin/edit/", {**form, **rates}).status_code == 403
+
+
+def test_a_french_administrator_types_prices_with_a_comma(alice: Any, shop: Any, berlin: Cloud) -> None:
+    form = {"flavour": "private", "address": berlin.address, "currency": "EUR", "cpu_month": "9,5",
+            "memory_gib_month": "4", "disk_gib_month": "0,08"}  # fmt: skip
+    answer = alice.browser.post("/clouds/berlin/edit/", form, headers={"Accept-Language": "fr"})
+    assert answer.status_code == 302, answer.content
+    berlin.refresh_from_db()
+    assert (berlin.prices["cpu_month"], berlin.prices["disk_gib_month"]) == ("9.5", "0.08")

@@ -10,12 +10,12 @@ from rest_framework import serializers
 from apps.blueprints.api.serializers import BlueprintField, FindingSerializer, LinkSerializer
 from apps.blueprints.models import BlueprintVersion
 from apps.clouds.reading import find_cloud
+from apps.deployments import showing
 from apps.deployments.models import Deployment, Plan, Resource
 from apps.tenancy.access import Principal
 from apps.tenancy.api.fields import ProjectField, ReferenceField
 from apps.tenancy.faults import fault
 from apps.tenancy.querysets import as_uuid
-from engine import pricing
 
 STATES = ("new", "deploying", "running", "updating", "failed", "destroying", "destroyed")
 
@@ -328,7 +328,6 @@ def row_json(row: dict[str, Any]) -> dict[str, Any]:
 def deployment_json(deployment: Deployment, operation_id: Any, operation_url: str | None) -> dict[str, Any]:
     """Return a deployment in the form of ``DeploymentDetailSerializer``."""
     blueprint = deployment.version.blueprint
-    resources = list(deployment.resources.all())
     return {
         "id": str(deployment.id),
         "project": {"id": str(deployment.project_id), "name": deployment.project.slug},
@@ -341,8 +340,8 @@ def deployment_json(deployment: Deployment, operation_id: Any, operation_url: st
         "created_at": deployment.created_at,
         "updated_at": deployment.updated_at,
         "images": deployment.images,
-        "price": pricing.price(pricing.needed({row.key: row.spec for row in resources}), deployment.cloud.prices),
-        "resources": ResourceSerializer(resources, many=True).data,
+        "price": showing.price_of(deployment),
+        "resources": ResourceSerializer(deployment.resources.all(), many=True).data,
         "operation": str(operation_id) if operation_id else None,
         "operation_url": operation_url,
     }

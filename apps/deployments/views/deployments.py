@@ -69,5 +69,6 @@ def detail(request: HttpRequest, principal: Principal, deployment_id: Any) -> Ht
         "latest": latest,
         "may_write": principal.may(Role.ARCHITECT, deployment.project),
         "gone": deployment.state == "destroyed",
+        "price": showing.price_of(deployment),
     }
     return render(request, "deployments/detail.html", SECTION | context)

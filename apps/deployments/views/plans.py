@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import messages
@@ -18,11 +19,14 @@ from apps.clouds.services import capacity, find_cloud
 from apps.deployments import services, showing
 from apps.deployments.forms import PlanForm
 from apps.deployments.models import Deployment, Plan
+from apps.deployments.planning import default_name
+from apps.deployments.regions import Region, regions_of
 from apps.tenancy.access import Principal, require
 from apps.tenancy.faults import Fault
 from apps.tenancy.models import Role
 from apps.tenancy.pages import enter_project, find, flash_fault, page
 from engine.compose import ComposeError
+from engine.compose import Project as Drawing
 
 SECTION = {"section": "deployments"}
 
@@ -35,8 +39,12 @@ def deploy(request: HttpRequest, principal: Principal, design_id: Any) -> HttpRe
     enter_project(request, blueprint.project)
     require(principal, Role.ARCHITECT, blueprint.project)
     version = _version(principal, blueprint, request.GET.get("version") or request.POST.get("version"))
-    images = showing.missing_images(_services(version), {})
-    form = PlanForm(images, request.POST if request.method == "POST" else None, initial={"name": blueprint.name})
+    drawing = _drawing(version)
+    images = showing.missing_images(drawing.services() if drawing else {}, {})
+    regions = regions_of(drawing) if drawing else []
+    region = _region(request, regions)
+    name = default_name(blueprint.name, region)
+    form = PlanForm(images, request.POST if request.method == "POST" else None, initial={"name": name})
     refused: Fault | None = None
     if request.method == "POST" and form.is_valid():
         try:
@@ -47,6 +55,7 @@ def deploy(request: HttpRequest, principal: Principal, design_id: Any) -> HttpRe
                 cloud=find_cloud(principal, request.POST.get("cloud", "")),
                 name=form.cleaned_data["name"],
                 images=form.images(),
+                region=region,
             )
         except Fault as error:
             refused = error
@@ -58,6 +67,9 @@ def deploy(request: HttpRequest, principal: Principal, design_id: Any) -> HttpRe
         for cloud in Cloud.objects.visible_to(principal).order_by("name")
     ]
     if not chosen:
+        drawn = next((found.cloud for found in regions if found.name == region), "")
+        chosen = drawn if any(item["cloud"].name == drawn for item in clouds) else ""
+    if not chosen:
         best = max(clouds, key=showing.readiness, default=None)
         chosen = best["cloud"].name if best else ""
     context = {
@@ -65,6 +77,8 @@ def deploy(request: HttpRequest, principal: Principal, design_id: Any) -> HttpRe
         "version": version,
         "clouds": clouds,
         "chosen": chosen,
+        "regions": regions,
+        "region": region,
         "form": form,
         "refused": refused,
         "is_admin": principal.may(Role.ADMIN),
@@ -81,7 +95,8 @@ def update(request: HttpRequest, principal: Principal, deployment_id: Any) -> Ht
     require(principal, Role.ARCHITECT, deployment.project)
     blueprint = deployment.version.blueprint
     version = _version(principal, blueprint, request.POST.get("version") or request.GET.get("version"))
-    images = showing.missing_images(_services(version), deployment.images)
+    drawing = _drawing(version)
+    images = showing.missing_images(drawing.services() if drawing else {}, deployment.images)
     form = PlanForm(images, request.POST if request.method == "POST" else None, named=False)
     refused: Fault | None = None
     # A post that only changes the version asks for its images first.
@@ -200,6 +215,7 @@ def again(request: HttpRequest, principal: Principal, plan_id: Any) -> HttpRespo
                 deployment=deployment,
                 name=None if deployment else plan.deployment_name,
                 images=plan.images,
+                region=plan.region,
             )
     except Fault as error:
         flash_fault(request, error)
@@ -262,8 +278,16 @@ def _version(principal: Principal, blueprint: Blueprint, number: str | None) -> 
     return latest
 
 
-def _services(version: BlueprintVersion) -> dict[str, Any]:
+def _drawing(version: BlueprintVersion) -> Drawing | None:
     try:
-        return load_project(version).services()
+        return load_project(version)
     except ComposeError:
-        return {}
+        return None
+
+
+def _region(request: HttpRequest, regions: Sequence[Region]) -> str:
+    """Return the region that is asked for; at first the drawing's first one, since each goes to a cloud of its own."""
+    if request.method == "POST":
+        return request.POST.get("region", "")[:200]
+    first = regions[0].name if regions else ""
+    return request.GET.get("region", first)[:200]
