@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from apps.blueprints import drafts, fixes, services
 from apps.blueprints import files as supplied
 from apps.blueprints.models import Blueprint, Draft
 from engine import compose as engine
+from engine.compose.joining import join
 from engine.realise.declared import read_declarations
 from engine.realise.extension import read_extensions
 from engine.realise.notes import Notes
@@ -37,6 +38,27 @@ def look_through(
         read_declarations(extensions, project.services(), notes)
         found = [*project.findings, *extensions.findings, *notes.findings]
     return fixes.with_fixes(found)
+
+
+def join_files(
+    sources: Sequence[tuple[str, str]],
+    *,
+    environment: Mapping[str, str] | None = None,
+    draft: Draft | None = None,
+    blueprint: Blueprint | None = None,
+) -> tuple[str, list[dict[str, Any]]]:
+    """Merge (name, text) pairs, each over those before it, into one text; besides, the findings on that.
+
+    Comments and anchors are lost: a merged value stands in none of the files. Fault ``compose.invalid``, with
+    findings that name the file, for what cannot be merged.
+    """
+    given, values = supplies_of(environment=environment, draft=draft, blueprint=blueprint)
+    try:
+        text, told = join(sources, name="blueprint", environment=values, files=given)
+    except engine.ComposeError as error:
+        raise services.invalid_fault(error.findings) from None
+    found = look_through(text, environment=environment, draft=draft, blueprint=blueprint)
+    return text, [*fixes.with_fixes(told), *found]
 
 
 def supplies_of(

@@ -104,7 +104,7 @@ class Composer:
             resets = document.resets
             if not context.is_base:
                 self._extend_all(root, document, locator, context)
-                _apply_resets(model, resets)
+                apply_resets(model, resets)
                 self._include_all(root, locator, context)
             try:
                 model = merge_models(model, root) if model else root
@@ -233,7 +233,7 @@ class Composer:
         if base_service is None:
             return service
         source = self._repeat(base_service)
-        _apply_resets({"services": {name: source}}, resets)
+        apply_resets({"services": {name: source}}, resets)
         merged = extend_service(source, service)
         merged.pop("extends", None)
         services[name] = merged
@@ -326,7 +326,7 @@ class Composer:
                 )
             documents, locator, has_variables = self.read(raw, full)
             part, resets = self.compose(documents, locator, included, has_variables=has_variables)
-            _apply_resets(model, resets)
+            apply_resets(model, resets)
             model = merge_models(model, part) if model else part
 
         def refuse(refusal: Refusal) -> None:
@@ -418,7 +418,8 @@ def _import(resources: Any, root: dict[str, Any], section: str) -> None:
         target[name] = resource
 
 
-def _apply_resets(model: dict[str, Any], resets: list[Path]) -> None:
+def apply_resets(model: dict[str, Any], resets: list[Path]) -> None:
+    """Take the nodes out of a model that a later document resets."""
     for path in resets:
         node: Any = model
         for part in path[:-1]:

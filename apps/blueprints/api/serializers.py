@@ -145,6 +145,31 @@ class ValidationInSerializer(DrawingSerializer):
     blueprint = BlueprintField(required=False, help_text="A design: the files and values of its latest version.")
 
 
+class SourceSerializer(serializers.Serializer[Any]):
+    """Hold one of several Compose files."""
+
+    name = serializers.CharField(max_length=200, help_text="What findings call it.")
+    compose = serializers.CharField(trim_whitespace=False)
+
+
+class MergeInSerializer(serializers.Serializer[Any]):
+    """Hold Compose files of which each is laid over those before it."""
+
+    files = serializers.ListField(child=SourceSerializer(), min_length=1, max_length=20)
+    environment = serializers.DictField(
+        child=serializers.CharField(allow_blank=True, trim_whitespace=False), required=False
+    )
+    draft = DraftField(required=False, help_text="Id of a draft of one's own: its files and values are used.")
+    blueprint = BlueprintField(required=False, help_text="A design: the files and values of its latest version.")
+
+
+class MergedSerializer(serializers.Serializer[Any]):
+    """Show the one text that several files make, and the findings on it."""
+
+    compose = serializers.CharField()
+    findings = FixableFindingSerializer(many=True)
+
+
 class BlueprintInSerializer(DrawingSerializer):
     """Hold what a new blueprint is made of."""
 

@@ -16,6 +16,8 @@ from apps.blueprints.api.serializers import (
     BlueprintDetailSerializer,
     BlueprintInSerializer,
     BlueprintSerializer,
+    MergedSerializer,
+    MergeInSerializer,
     RestoreSerializer,
     TemplateRowSerializer,
     TemplateSerializer,
@@ -47,6 +49,7 @@ class BlueprintViewSet(ShareActions, ScopedViewSet):
         "versions": Role.VIEWER,
         "version": Role.VIEWER,
         "validate": Role.VIEWER,
+        "merge": Role.VIEWER,
         "templates": Role.VIEWER,
         "template": Role.VIEWER,
         "shares": Role.VIEWER,
@@ -137,6 +140,17 @@ class BlueprintViewSet(ShareActions, ScopedViewSet):
         findings = checking.look_through(**body.validated_data)
         valid = not any(finding["severity"] == "error" for finding in findings)
         return Response({"valid": valid, "findings": findings})
+
+    @extend_schema(request=MergeInSerializer, responses=MergedSerializer)
+    @action(detail=False, methods=["post"])
+    def merge(self, request: Request) -> Response:
+        """Make one Compose text of several, each laid over those before it; comments are lost, and nothing is kept."""
+        body = MergeInSerializer(data=request.data, context=self.get_serializer_context())
+        body.is_valid(raise_exception=True)
+        data = dict(body.validated_data)
+        sources = [(source["name"], source["compose"]) for source in data.pop("files")]
+        text, findings = checking.join_files(sources, **data)
+        return Response({"compose": text, "findings": findings})
 
     @extend_schema(responses=TemplateRowSerializer(many=True))
     @action(detail=False, methods=["get"])
