@@ -2,17 +2,24 @@
 
 from django.urls import path
 
-from apps.blueprints import views
+from apps.blueprints.views import canvas, designs, editing, history
 
 urlpatterns = [
-    path("designs/", views.index, name="designs"),
-    path("designs/new/", views.new, name="design-new"),
-    path("designs/validate/", views.validate, name="design-validate"),
-    path("designs/<uuid:design_id>/", views.detail, name="design"),
-    path("designs/<uuid:design_id>/edit/", views.edit, name="design-edit"),
-    path("designs/<uuid:design_id>/delete/", views.delete, name="design-delete"),
-    path("designs/<uuid:design_id>/versions/", views.versions, name="design-versions"),
-    path("designs/<uuid:design_id>/versions/<int:number>/", views.version, name="design-version"),
-    path("designs/<uuid:design_id>/versions/<int:number>/compose.yaml", views.download, name="design-download"),
-    path("designs/<uuid:design_id>/difference/", views.diff, name="design-diff"),
+    path("designs/", designs.index, name="designs"),
+    path("designs/new/", editing.new, name="design-new"),
+    path("designs/validate/", editing.validate, name="design-validate"),
+    path("designs/templates/", canvas.templates, name="design-templates"),
+    path("designs/canvas/new/", canvas.new, name="design-canvas-new"),
+    path("designs/drafts/<uuid:draft_id>/", canvas.draft, name="design-draft"),
+    path("designs/drafts/<uuid:draft_id>/discard/", canvas.discard, name="design-draft-discard"),
+    path("designs/<uuid:design_id>/", designs.detail, name="design"),
+    path("designs/<uuid:design_id>/canvas/", canvas.canvas, name="design-canvas"),
+    path("designs/<uuid:design_id>/edit/", editing.edit, name="design-edit"),
+    path("designs/<uuid:design_id>/delete/", designs.delete, name="design-delete"),
+    path("designs/<uuid:design_id>/versions/", history.versions, name="design-versions"),
+    path("designs/<uuid:design_id>/versions/<int:number>/", designs.version, name="design-version"),
+    path("designs/<uuid:design_id>/versions/<int:number>/canvas/", canvas.version, name="design-version-canvas"),
+    path("designs/<uuid:design_id>/versions/<int:number>/compose.yaml", designs.download, name="design-download"),
+    path("designs/<uuid:design_id>/difference/", history.diff, name="design-diff"),
+    path("shared/<str:token>/", canvas.shared, name="shared"),
 ]

@@ -35,10 +35,16 @@
   };
   document.addEventListener("click", (event) => {
     const opener = event.target.closest("[data-opens]");
-    if (opener && !event.ctrlKey && !event.metaKey && !event.shiftKey && document.getElementById(opener.dataset.opens)) {
-      event.preventDefault();
-      open(opener.dataset.opens);
-      return;
+    if (opener && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
+      const id = opener.dataset.opens;
+      // A page with dialogs of its own (the designer) may take the wish over.
+      const asked = new CustomEvent("escale:opens", { detail: id, cancelable: true });
+      if (document.getElementById(id) || !document.dispatchEvent(asked)) {
+        event.preventDefault();
+        closeMenus(null);
+        open(id);
+        return;
+      }
     }
     if (event.target.closest("[data-closes]")) event.target.closest("dialog")?.close();
     if (event.target.matches("dialog")) event.target.close(); // the backdrop
@@ -69,7 +75,8 @@
     if (results && (event.target === results || event.detail?.ctx?.target === results)) choose(0);
   });
 
-  // Shortcuts
+  // Shortcuts; a page with keys of its own says so (data-own-keys) and keeps all but Escape.
+  const ownKeys = "ownKeys" in root.dataset;
   let pending = "";
   const GO = { o: "/", d: "/designs/", p: "/deployments/", c: "/clouds/", a: "/activity/" };
   const rows = () => [...document.querySelectorAll("main .table tbody a.main, main .rows a.main")];
@@ -80,6 +87,7 @@
       return;
     }
     if (event.key === "Escape") closeMenus(null);
+    if (ownKeys) return;
     if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target) || document.querySelector("dialog[open]")) return;
     if (pending === "g" && GO[event.key]) {
       pending = "";
@@ -88,7 +96,7 @@
     }
     pending = event.key === "g" ? "g" : "";
     if (event.key === "?") open("shortcuts");
-    else if (event.key === "n" && palette) location.assign("/designs/new/");
+    else if (event.key === "n" && palette) location.assign("/designs/canvas/new/");
     else if (event.key === "j" || event.key === "k") {
       const all = rows();
       const at = all.indexOf(document.activeElement);

@@ -189,7 +189,7 @@ def test_the_console_is_used_by_keyboard_alone(visitor: Visitor) -> None:
     page.keyboard.press("c")
     page.wait_for_url("**/clouds/")
     page.keyboard.press("n")
-    page.wait_for_url("**/designs/new/")
+    page.wait_for_url("**/designs/canvas/new/")
     assert visitor.complaints == []
 
 

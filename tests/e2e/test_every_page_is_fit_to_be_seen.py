@@ -32,6 +32,7 @@ PAGES = {
     "versions": ("/designs/{designs.shop}/versions/", "alice"),
     "difference": ("/designs/{designs.shop}/difference/", "alice"),
     "new design": ("/designs/new/", "alice"),
+    "templates": ("/designs/templates/", "alice"),
     "edit design": ("/designs/{designs.shop}/edit/", "alice"),
     "delete design": ("/designs/{designs.shop}/delete/", "alice"),
     "hostile design": ("/designs/{designs.hostile}/", "alice"),

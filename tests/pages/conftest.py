@@ -76,7 +76,8 @@ class Tags(HTMLParser):
 def every_path(scene: Scene) -> list[str]:
     """Return the address of every page that shows something of the scene."""
     paths = [
-        "/", "/designs/", "/designs/new/", "/deployments/", "/deployments/?state=destroyed", "/clouds/", "/clouds/new/",
+        "/", "/designs/", "/designs/new/", "/designs/templates/", "/designs/canvas/new/",
+        "/deployments/", "/deployments/?state=destroyed", "/clouds/", "/clouds/new/",
         "/activity/", "/activity/?in=all", "/activity/running/", "/settings/profile/", "/settings/tokens/",
         "/settings/tokens/?of=all", "/settings/members/", "/settings/members/new/", "/settings/projects/",
         "/settings/audit/", "/search/", "/search/?q=script", "/search/?q=s",
@@ -88,9 +89,11 @@ def every_path(scene: Scene) -> list[str]:
         base = f"/designs/{design.pk}/"
         paths += [
             base,
+            f"{base}canvas/",
             f"{base}edit/",
             f"{base}versions/",
             f"{base}versions/1/",
+            f"{base}versions/1/canvas/",
             f"{base}difference/",
             f"{base}deploy/",
         ]

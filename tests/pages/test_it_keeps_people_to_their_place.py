@@ -11,6 +11,7 @@ from django.test import Client
 from tests.e2e.scene import Scene
 from tests.pages.conftest import Tags, every_path
 
+OWN = ("/designs/new/", "/designs/canvas/new/", "/designs/templates/", "/clouds/new/", "/activity/running/")
 SHARED = ("/", "/designs/", "/deployments/", "/clouds/", "/activity/", "/settings/", "/search/")
 
 
@@ -36,14 +37,14 @@ def test_a_stranger_finds_nothing_of_it(scene: Scene, charlie: Any) -> None:
         response = stranger.get(path)
         if any(path.partition("?")[0] == shared or path.startswith("/settings/") for shared in SHARED):
             assert scene.deployments["shop-staging"].name not in response.content.decode(), path
-        elif path in ("/designs/new/", "/clouds/new/", "/activity/running/"):
+        elif path in OWN:
             continue
         else:
             assert response.status_code == 404, path
 
 
 WRITES = [
-    "/designs/new/", "/designs/{designs.shop}/edit/", "/designs/{designs.shop}/delete/",
+    "/designs/new/", "/designs/templates/", "/designs/{designs.shop}/edit/", "/designs/{designs.shop}/delete/",
     "/designs/{designs.shop}/deploy/",
     "/plans/{plans.create}/start/", "/plans/{plans.create}/again/", "/deployments/{deployments.shop}/destroy/",
     "/deployments/{deployments.shop}/update/", "/operations/{operations.running}/cancel/",

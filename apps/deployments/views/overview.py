@@ -119,7 +119,7 @@ def _commands(principal: Principal, query: str) -> list[dict[str, Any]]:
         (_("API documentation"), reverse("api-docs"), ""),
     ]
     if principal.may_somewhere(Role.ARCHITECT):
-        commands.insert(0, (_("New design"), reverse("design-new"), "N"))
+        commands.insert(0, (_("New design"), reverse("design-canvas-new"), "N"))
     if principal.may(Role.ADMIN):
         commands.append((_("Add a cloud"), reverse("cloud-new"), ""))
         commands.append((_("Audit log"), reverse("audit"), ""))
