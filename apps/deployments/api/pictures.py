@@ -28,6 +28,16 @@ from apps.deployments.api.serializers import (
 )
 from apps.tenancy.api.fields import ProjectField, ReferenceField
 
+FOUND_STATES = ("running", "stopped", "missing", "unknown")
+"""What a machine may be on the cloud."""
+CANVAS_STATES = ("pending", "working", "running", "stopped", "failed", "missing", "unknown")
+"""What a card may show: besides, how far the steps have got that work on it."""
+
+PAINTED = ("pending", "working", "running", "stopped", "failed", "missing", "unknown")
+"""States of services and machines by the journal."""
+SEEN = ("running", "stopped", "missing", "unknown")
+"""States of services and machines by the cloud."""
+
 
 class PreviewInSerializer(DrawingSerializer):
     """Hold a text that is being drawn, and where it should go."""
@@ -117,7 +127,7 @@ class DriftMachineSerializer(serializers.Serializer[Any]):
 
     key = serializers.CharField()
     name = serializers.CharField()
-    state = serializers.ChoiceField(["running", "stopped", "missing", "unknown"])
+    state = serializers.ChoiceField(FOUND_STATES)
     addresses = serializers.ListField(child=serializers.CharField())
     differences = DifferenceSerializer(many=True)
 
@@ -125,7 +135,7 @@ class DriftMachineSerializer(serializers.Serializer[Any]):
 class DriftServiceSerializer(ServiceFateSerializer):
     """Show how a service fares, and whether its machines run."""
 
-    state = serializers.ChoiceField(["running", "stopped", "missing", "unknown"])
+    state = serializers.ChoiceField(FOUND_STATES)
 
 
 class DriftSerializer(serializers.Serializer[Any]):
@@ -146,7 +156,7 @@ class CanvasMachineSerializer(serializers.Serializer[Any]):
 
     key = serializers.CharField()
     name = serializers.CharField()
-    state = serializers.ChoiceField(["pending", "working", "running", "stopped", "failed", "missing", "unknown"])
+    state = serializers.ChoiceField(CANVAS_STATES)
     addresses = serializers.ListField(child=serializers.CharField())
 
 
@@ -161,7 +171,7 @@ class PortSerializer(serializers.Serializer[Any]):
 class CanvasServiceSerializer(serializers.Serializer[Any]):
     """Show a service: the worst state of its machines, and of the steps that work on what it stands on."""
 
-    state = serializers.ChoiceField(["pending", "working", "running", "stopped", "failed", "missing", "unknown"])
+    state = serializers.ChoiceField(CANVAS_STATES)
     machines = CanvasMachineSerializer(many=True)
     ports = PortSerializer(many=True)
 
