@@ -161,8 +161,6 @@ SPECTACULAR_SETTINGS = {
         "OperationStateEnum": "apps.operations.states.OPERATION_STATES",
         "StepStateEnum": "apps.operations.states.STEP_STATES",
         "DeploymentStateEnum": "apps.deployments.api.serializers.STATES",
-        "CanvasStateEnum": "apps.deployments.api.pictures.PAINTED",
-        "SeenStateEnum": "apps.deployments.api.pictures.SEEN",
         "FoundStateEnum": "apps.deployments.api.pictures.FOUND_STATES",
         "CanvasStateEnum": "apps.deployments.api.pictures.CANVAS_STATES",
     },

@@ -1,4 +1,4 @@
-"""`--region` plans one region of a drawing as a deployment of its own; the portal knows the cloud that it is drawn for."""
+"""`--region` plans one region of a drawing as a deployment of its own, on the cloud that it is drawn for."""
 
 from __future__ import annotations
 

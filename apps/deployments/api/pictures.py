@@ -33,11 +33,6 @@ FOUND_STATES = ("running", "stopped", "missing", "unknown")
 CANVAS_STATES = ("pending", "working", "running", "stopped", "failed", "missing", "unknown")
 """What a card may show: besides, how far the steps have got that work on it."""
 
-PAINTED = ("pending", "working", "running", "stopped", "failed", "missing", "unknown")
-"""States of services and machines by the journal."""
-SEEN = ("running", "stopped", "missing", "unknown")
-"""States of services and machines by the cloud."""
-
 
 class PreviewInSerializer(DrawingSerializer):
     """Hold a text that is being drawn, and where it should go."""
