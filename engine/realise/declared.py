@@ -13,6 +13,7 @@ from engine.realise.notes import Notes, Path
 MAX_MACHINES = 5_000
 """More declared machines, pools counted whole, than one drawing may ask for."""
 _STEP_MIB = 4  # vSphere takes memory in multiples of 4 MB (VirtualMachineConfigSpec, memoryMB)
+_COMPARED = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +149,8 @@ def _check_region(
 
 def _unknown(notes: Notes, kind: str, who: str, name: Any, known: Iterable[str], path: Path) -> None:
     names = sorted(known)
-    close = get_close_matches(str(name), names, 1)
+    # Looking for the nearest of many names takes milliseconds, and a drawing may hold thousands of wrong ones.
+    close = get_close_matches(str(name), names[:_COMPARED], 1)
     if close:
         hint = f"did you mean {close[0]!r}?"
     elif names:

@@ -70,13 +70,17 @@ class Host:
             or self.disks + unit.disks > bounds.disks
             or not unit.hard.isdisjoint(self.services)
             or not self.refused.isdisjoint(unit.services)
-            or (len(self.networks | unit.networks) > bounds.networks and not unit.networks <= self.networks)
+            or self._crowded(unit, bounds)
             or any(self.publishes(port) for port in unit.ports)
         ):
             return "no"
         if not unit.soft.isdisjoint(self.services) or not self.avoided.isdisjoint(unit.services):
             return "wish"
         return "yes"
+
+    def _crowded(self, unit: Unit, bounds: Bounds) -> bool:
+        more = len(unit.networks - self.networks)
+        return more > 0 and len(self.networks) + more > bounds.networks
 
     def add(self, unit: Unit) -> None:
         """Take a unit in, whether it fits or not."""

@@ -13,6 +13,8 @@ from engine.realise.notes import Notes
 from engine.realise.packing import Bounds, Host, Unit
 from engine.realise.settings import OVERHEAD_MIB, replicas_of
 
+_SHOWN = 8
+
 
 class Pinner:
     """Fill the declared machines of one drawing.
@@ -33,6 +35,7 @@ class Pinner:
         self.declarations, self.bounds, self.services, self.extensions = declarations, bounds, services, extensions
         self.notes = notes
         self.told: set[tuple[str, ...]] = set()
+        self.holders: dict[tuple[str, int], str] = {}  # (label, host port) -> the service that publishes it first
 
     def place(self, units: Sequence[Unit], prior: Mapping[tuple[str, int], str]) -> list[Host]:
         """Return every declared machine, also those without containers; ``units`` all have a pin."""
@@ -81,11 +84,13 @@ class Pinner:
         clashing = (unit.hard & host.services) | (host.refused & unit.services)
         for service in sorted(clashing & unit.services):
             self._count(service, declared)
-        for other in sorted(clashing - unit.services):
-            self._enemies(min(unit.services), other, declared)
+        others = clashing - unit.services
+        if others:
+            self._enemies(min(unit.services), others, declared)
         for port in unit.ports:
+            holder = self.holders.setdefault((host.label, port[1]), min(unit.services))
             if not clashing & unit.services and host.publishes(port):
-                self._port(unit, port[1], host, declared)
+                self._port(unit, port[1], holder, declared)
         host.add(unit)
 
     def _once(self, *key: str) -> bool:
@@ -108,30 +113,26 @@ class Pinner:
             ("services", service, "x-escale", "machine"),
         )
 
-    def _enemies(self, service: str, other: str, declared: Declared) -> None:
-        first, second = sorted((service, other))
-        if self._once("enemies", first, second):
+    def _enemies(self, service: str, others: set[str] | frozenset[str], declared: Declared) -> None:
+        if self._once("enemies", service):
+            shown = ", ".join(sorted(others)[:_SHOWN]) + (
+                f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
+            )
             self.notes.finding(
                 "realise.affinity_conflict",
                 "error",
-                f"The services {first} and {second} are drawn on {declared.name} and must not share a machine "
+                f"The service {service} is drawn on {declared.name} with {shown}, and they must not share a machine "
                 "(x-escale.anti_affinity): name another machine for one of them, or remove the anti-affinity.",
                 ("services", service, "x-escale", "machine"),
             )
 
-    def _port(self, unit: Unit, port: int, host: Host, declared: Declared) -> None:
-        holders = {
-            service
-            for other in host.units
-            if any(number == port for _, number, _ in other.ports)
-            for service in other.services
-        }
-        service, other = min(unit.services), min(holders)
-        if self._once("port", *sorted((service, other)), str(port)):
+    def _port(self, unit: Unit, port: int, holder: str, declared: Declared) -> None:
+        service = min(unit.services)
+        if self._once("port", service, str(port)):
             self.notes.finding(
                 "realise.port_clash",
                 "error",
-                f"The services {other} and {service} are drawn on {declared.name} and both publish port {port}, which "
+                f"The services {holder} and {service} are drawn on {declared.name} and both publish port {port}, which "
                 "one machine has once: publish another port, or name another machine for one of them.",
                 ("services", service, "ports"),
             )
@@ -141,7 +142,7 @@ class Pinner:
         if full:
             worst = max(full, key=lambda host: (host.memory_mib, host.millicpus))
             names = sorted(worst.services)
-            shown = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+            shown = ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
             most = "" if declared.cpus and declared.memory_mib else " at most, unless it says more itself"
             self.notes.finding(
                 "realise.machine_too_small",
@@ -153,19 +154,18 @@ class Pinner:
                 declared.path,
             )
         for host in hosts:
-            if len(host.units) > 1:
-                for unit in host.units:
-                    if unit.dedicated:
-                        self._shared(min(unit.services), host)
+            lonely = [min(unit.services) for unit in host.units if unit.dedicated] if len(host.units) > 1 else []
+            company = sorted(host.services)[: _SHOWN + 1] if lonely else []
+            for service in lonely:
+                self._shared(service, [name for name in company if name != service], host)
 
-    def _shared(self, service: str, host: Host) -> None:
-        others = sorted(host.services - {service})
+    def _shared(self, service: str, others: Sequence[str], host: Host) -> None:
         if others and self._once("shared", service):
             self.notes.finding(
                 "realise.machine_shared",
                 "warning",
                 f"The service {service} wants a machine of its own (x-escale.isolation), and stands on {host.label} "
-                f"with {', '.join(others[:8])}, as drawn: name another machine for it, or remove the isolation.",
+                f"with others ({', '.join(others)}), as drawn: name another machine for it, or remove the isolation.",
                 ("services", service, "x-escale", "isolation"),
             )
 

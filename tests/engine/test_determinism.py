@@ -15,9 +15,13 @@ from tests.engine.drawings import OWNER, draw
 from benchmarks.plan import drawing
 
 text = drawing(90) + '''
-x-escale: {placement: SPREAD, machine: {max_memory: 4GiB}, defaults: {memory: 700m}}
+x-escale:
+  placement: SPREAD
+  machine: {max_memory: 4GiB}
+  defaults: {memory: 700m}
+  machines: {edge: {count: 5, cpus: 16, memory: 64GiB}, bastion: {cluster: edge}, far: {datastore: nfs}}
 '''
-more = "deploy: {replicas: 3}\\n    volumes: [./a:/a, ./b:/b]"
+more = "deploy: {replicas: 3}\\n    volumes: [./a:/a, ./b:/b]\\n    x-escale: {machine: edge}"
 text = text.replace("image: nginx:1.27", "image: nginx:1.27\\n    " + more)
 made = plan(draw(text), ObservedState(), {}, OWNER, "paris")
 assert made.requirements.machines > 10
