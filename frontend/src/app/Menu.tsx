@@ -62,7 +62,7 @@ export function Menu({ label, children, icon = "dots", items, end = false, class
   };
 
   return (
-    <div className="d-menu" ref={root}>
+    <div className="d-dropdown" ref={root}>
       <button
         ref={button}
         type="button"

@@ -64,20 +64,22 @@ interface FieldProps {
   hint?: ReactNode;
   error?: string | null;
   hideLabel?: boolean;
+  /** The children are several controls with names of their own. */
+  asGroup?: boolean;
   /** Beside the label: a button that takes the key away, a count, … */
   aside?: ReactNode;
   children: (ids: FieldIds) => ReactNode;
 }
 
 /** Give a control its label, help and error; the control takes the ids that belong together. */
-export function Field({ label, help, hint, error, hideLabel = false, aside, children }: FieldProps) {
+export function Field({ label, help, hint, error, hideLabel = false, asGroup = false, aside, children }: FieldProps) {
   const id = useId();
   const [shown, setShown] = useState(false);
   const described = [help ? `${id}-help` : "", hint ? `${id}-hint` : "", error ? `${id}-error` : ""].filter(Boolean).join(" ");
   return (
     <div className="d-field">
       <div className={hideLabel ? "visually-hidden" : "d-label-row"}>
-        <label htmlFor={id}>{label}</label>
+        {asGroup ? <span className="d-label">{label}</span> : <label htmlFor={id}>{label}</label>}
         {help && !hideLabel ? (
           <IconButton
             small
@@ -115,7 +117,7 @@ export function FieldError({ id, error }: { id?: string; error: string | null | 
   );
 }
 
-type Given = Omit<InputHTMLAttributes<HTMLInputElement>, "value" | "onChange" | "onBlur" | "list">;
+type Given = Omit<InputHTMLAttributes<HTMLInputElement>, "value" | "onChange" | "onBlur" | "list" | "onError" | "min" | "max">;
 
 interface TextInputProps extends Given {
   value: string;
@@ -124,7 +126,7 @@ interface TextInputProps extends Given {
   mono?: boolean;
   /** Values to choose from; others may be typed. */
   suggestions?: readonly string[];
-  onError?: (error: string | null) => void;
+  "data-first"?: boolean;
 }
 
 /** A line of text that is committed on Enter or when the field is left, and reverted by Escape. */
@@ -163,7 +165,7 @@ export function TextInput({ value, onCommit, mono = false, suggestions, classNam
   );
 }
 
-interface NumberInputProps extends Omit<TextInputProps, "mono" | "min" | "max"> {
+interface NumberInputProps extends Omit<TextInputProps, "mono"> {
   min?: number;
   max?: number;
   whole?: boolean;
