@@ -30,10 +30,9 @@ def canvas_of(deployment: Deployment) -> dict[str, Any]:
     # What went well needs no looking at its steps: the resources tell all of it.
     steps = _Steps(latest) if latest is not None and latest.state != states.SUCCEEDED else None
     machines = _machines(deployment)
-    planned = _planned(operations)
-    for told in planned.values():
-        for key, name in told["machines"].items():
-            machines.setdefault(key, {"key": key, "name": name, "state": "missing", "addresses": [], "services": []})
+    planned, names = _planned(operations)
+    for key, name in names.items():
+        machines.setdefault(key, {"key": key, "name": name, "state": "missing", "addresses": [], "services": []})
     for machine in machines.values():
         machine["state"] = steps.state_of(machine["key"], machine["state"]) if steps else machine["state"]
     placed = _placed(machines, planned)
@@ -121,23 +120,24 @@ def _machines(deployment: Deployment) -> dict[str, dict[str, Any]]:
     }
 
 
-def _planned(operations: list[Operation]) -> Mapping[str, dict[str, Any]]:
-    """Return the services that should be there by the plan last gone by: machines with their names, and ports.
+def _planned(operations: list[Operation]) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
+    """Return what should be there by the plan last gone by: services with machines and ports, and machines' names.
 
     What was taken back is no longer wanted; what a destroy removes was planned by the operation before it.
     """
     wanted = [one for one in operations if one.kind != "destroy" and one.state != states.REVERTED]
     plan_id = wanted[0].data.get("plan") if wanted else None
     if plan_id is None:
-        return {}
+        return {}, {}
     rows = Plan.objects.filter(pk=plan_id).values_list("body__services", "body__machines")
     services, machines = rows.first() or (None, None)
     names = {machine["key"]: machine["name"] for machine in machines or ()}
-    return {
-        name: {"machines": {key: names[key] for key in told["machines"] if key in names}, "ports": told["ports"]}
+    wanted_services = {
+        name: {"machines": [key for key in told["machines"] if key in names], "ports": told["ports"]}
         for name, told in (services or {}).items()
         if told["change"] not in (None, "delete")
     }
+    return wanted_services, names
 
 
 def _placed(

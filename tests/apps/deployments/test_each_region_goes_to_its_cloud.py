@@ -75,6 +75,9 @@ def test_a_plain_machine_is_told_from_a_host(bob: Person, paris: Any, roubaix: A
     plain = {machine["key"]: machine["plain"] for machine in body["machines"]}
     assert plain["machine:bastion"] is True
     assert sum(plain.values()) == 1
+    started = bob.api.post("/api/v1/deployments/", {"plan": body["id"]}).json()
+    painted = bob.api.get(f"/api/v1/deployments/{started['id']}/canvas/").json()
+    assert {machine["key"]: machine["state"] for machine in painted["machines"]}["machine:bastion"] == "pending"
 
 
 def test_two_regions_are_two_deployments_that_live_apart(
