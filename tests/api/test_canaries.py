@@ -30,6 +30,8 @@ ROTATED = "canary-rotated-51b2aa07"
 PERSON = "canary person d2c19e6403fa"
 DRAWING = "canary-drawing-90ee7b3f"
 LATER = "canary-later-0b7f4a55"
+DRAFTED = "canary-drafted-c41d7e90"
+TYPED = "canary-typed-77a0f3be"
 
 VAULT = """\
 services:
@@ -162,6 +164,7 @@ def test_no_secret_shows_up_anywhere(
     listener = Listener()
     admin, architect = listener.hear(alice.api), listener.hear(bob.api)
     secrets = {"cloud": CLOUD, "rotated": ROTATED, "person": PERSON, "drawing": DRAWING, "later": LATER}
+    secrets |= {"drafted": DRAFTED, "typed": TYPED}
     handed_out = {"alice": alice.token_text, "bob": bob.token_text}
 
     def done(answer: Any, status: int) -> Any:
@@ -197,6 +200,19 @@ def test_no_secret_shows_up_anywhere(
     handed_out["ci"] = done(made, 201)["token"]
     done(listener.hear(client_with(handed_out["ci"])).get("/api/v1/me/"), 200)
     done(listener.hear(client_with(handed_out["ci"][:-1] + "_")).get("/api/v1/me/"), 401)
+
+    # A draft with secrets beside it is begun, written, refused, merged with, checked and saved.
+    draft = {"project": "shop", "name": "drafted", "compose": VAULT, "files": {"password.txt": DRAFTED}}
+    at = (
+        f"/api/v1/drafts/{done(architect.post('/api/v1/drafts/', draft, headers={'Idempotency-Key': 'd'}), 201)['id']}/"
+    )
+    done(architect.put(at, {"revision": 1, "compose": VAULT, "environment": {"TYPED": TYPED}}), 200)
+    done(architect.put(at, {"revision": 1, "compose": VAULT, "files": {"password.txt": LATER}}), 409)
+    done(architect.put(at, {"revision": 2, "compose": VAULT, "files": {"password.txt": None, "x": {"base64": 7}}}), 422)
+    beside = {"draft": at.split("/")[-2]}
+    done(architect.post("/api/v1/blueprints/validate/", {"compose": VAULT, **beside}), 200)
+    done(architect.post("/api/v1/blueprints/merge/", {"files": [{"name": "a", "compose": VAULT}], **beside}), 200)
+    done(architect.post(f"{at}save/", {"revision": 2}, headers={"Idempotency-Key": "s"}), 201)
 
     # A drawing with a secret is kept, planned, deployed with a failure on the way, retried, and destroyed.
     drawing = blueprint(VAULT, name="vault", files={"password.txt": DRAWING})

@@ -30,10 +30,12 @@ OBJECTS = {
     "name": lambda side: side.cloud.name,
     "membership_id": lambda side: _membership(side),
     "token_id": lambda side: _token(side),
+    "draft_id": lambda side: side.draft.pk,
+    "token": lambda side: side.share_token,
 }
 """What the parameters of pages' addresses stand for; a page with another one must add it."""
 
-SHARED = {"name", "membership_id", "token_id"}
+SHARED = {"name", "membership_id", "token_id", "token"}
 """Parameters whose objects belong to the organization, so that the neighbour may know of them."""
 
 
