@@ -28,8 +28,11 @@ from launcher.terminal import complain, say, step
 FRONTEND = CLONE / "frontend"
 BUNDLE = CLONE / "static" / "designer"
 API_TYPES = FRONTEND / "src" / "api" / "schema.gen.ts"
-KEYS = FRONTEND / "src" / "inspector" / "schema.gen.json"
-PRINT_KEYS = "import { fresh } from './scripts/schema.mjs'; process.stdout.write(fresh());"
+DERIVED = {
+    FRONTEND / "src" / "inspector" / "schema.gen.json": "schema.mjs",
+    CLONE / "static" / "licences" / "designer.txt": "licences.mjs",
+}
+"""Files that a script of frontend/scripts derives from others: its function `fresh` returns the text."""
 SHOWN_DIFFERENCES = 20
 
 
@@ -122,7 +125,8 @@ def build_frontend() -> int:
     node = ensure_node()
     ensure_packages(node)
     code = _write_api_types(node, API_TYPES)
-    KEYS.write_text(_keys(node), encoding="utf-8")
+    for path, script in DERIVED.items():
+        path.write_text(_derive(node, script), encoding="utf-8")
     code = code or _tool(node, "typescript/bin/tsc", "--noEmit") or _build(node, BUNDLE)
     if not code:
         say(f"Built {BUNDLE.relative_to(CLONE)}: {len(_files(BUNDLE))} files.")
@@ -140,7 +144,7 @@ def frontend_checks() -> dict[str, int]:
     results["the designer's tests"] = _tool(node, "vitest/vitest.mjs", "run", "--reporter=dot")
     say("== the designer's generated files and bundle")
     results["the designer's API types"] = _compare_api_types(node)
-    results["the designer's keys"] = _compare_keys(node)
+    results["what the designer's scripts derive"] = _compare_derived(node)
     results["the designer's bundle"] = _compare_bundle(node)
     return results
 
@@ -158,27 +162,31 @@ def _compare_api_types(node: Node) -> int:
     return code
 
 
-def _compare_keys(node: Node) -> int:
-    if KEYS.exists() and KEYS.read_text(encoding="utf-8") == _keys(node):
-        return 0
-    complain(
-        f"{KEYS.relative_to(CLONE)} is not what the schemas say - the Compose schema or x-escale has changed - "
-        "run `make frontend` and commit the file."
-    )
-    return 1
+def _compare_derived(node: Node) -> int:
+    code = 0
+    for path, script in DERIVED.items():
+        if not path.exists() or path.read_text(encoding="utf-8") != _derive(node, script):
+            code = 1
+            complain(
+                f"{path.relative_to(CLONE)} is not what frontend/scripts/{script} makes - a schema or a package has "
+                "changed - run `make frontend` and commit the file."
+            )
+    return code
 
 
-def _keys(node: Node) -> str:
-    """Return what the inspector's forms know of each key, from the engine's schemas."""
-    command = [str(node.program), "--input-type=module", "-e", PRINT_KEYS]
-    done = subprocess.run(command, cwd=FRONTEND, env=node.environ(), capture_output=True, text=True, check=False)
+def _derive(node: Node, script: str) -> str:
+    printing = f"import {{ fresh }} from './scripts/{script}'; process.stdout.write(fresh());"
+    command = [str(node.program), "--input-type=module", "-e", printing]
+    done = subprocess.run(command, cwd=FRONTEND, env=node.environ(), capture_output=True, encoding="utf-8", check=False)
     if done.returncode:
-        raise SetupError(f"frontend/scripts/schema.mjs fails - it said: {done.stderr.strip()[-1500:]} - mend it.")
+        raise SetupError(f"frontend/scripts/{script} fails - it said: {done.stderr.strip()[-1500:]} - mend it.")
     return done.stdout
 
 
 def _write_api_types(node: Node, path: Path) -> int:
-    return _tool(node, "openapi-typescript/bin/cli.js", str(CLONE / "docs" / "openapi.yaml"), "-o", str(path))
+    return _tool(
+        node, "openapi-typescript/bin/cli.js", str(CLONE / "docs" / "openapi.yaml"), "-o", str(path), quiet=True
+    )
 
 
 def _compare_bundle(node: Node) -> int:
