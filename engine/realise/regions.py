@@ -30,6 +30,15 @@ def names(project: Project) -> tuple[str, ...]:
     return tuple(_named(_top(project), "regions"))
 
 
+def clouds(project: Project) -> dict[str, str]:
+    """Return region -> name of the cloud that it is meant for; empty text where the drawing names none."""
+    found: dict[str, str] = {}
+    for name, body in _named(_top(project), "regions").items():
+        cloud = body.get("cloud") if isinstance(body, Mapping) else None
+        found[name] = cloud if isinstance(cloud, str) else ""
+    return found
+
+
 def region_of(project: Project) -> dict[str, str]:
     """Return service -> region: its machine's, its own, or the first; empty when the drawing has no regions."""
     regions = names(project)
@@ -88,11 +97,18 @@ def part(project: Project, region: str) -> Project:
 
 
 def crossings(project: Project, region: str) -> Iterator[Crossing]:
-    """Yield what leads from a region's services to those of others, in the order of the drawing."""
+    """Yield what leads from a region's services to those of others, in the order of the drawing.
+
+    A service's own ``region`` is among it, honoured: ``part`` takes the key out.
+    """
     homes = region_of(project)
     inside = [service for service, home in homes.items() if home == region]
     services = project.services()
     for name in inside:
+        if "region" in _extension(project, name):
+            yield Crossing(
+                ("services", name, "x-escale", "region"), "honoured", "planned with this region", "x-escale.region"
+            )
         yield from _of_service(name, services[name], _extension(project, name), homes, region)
         yield from _calls(name, services, homes, region)
     for section, using, reason in (

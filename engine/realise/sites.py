@@ -115,8 +115,8 @@ class Sites:
                 "realise.template_not_host",
                 "warning",
                 f"Services stand on the machine {declared.name}, whose template {name!r} is not marked as a container "
-                "host: without cloud-init in it nothing starts there. Choose a template for container hosts, or mark "
-                "this one on the cloud's page.",
+                "host: without cloud-init in it nothing starts there. Choose a template for container hosts, or name "
+                "this one in the cloud's option container_hosts.",
                 path,
             )
         return fact

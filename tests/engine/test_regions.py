@@ -73,6 +73,21 @@ def test_each_region_has_its_services_and_machines_and_what_they_use() -> None:
     assert placed(draw(project, region="backup")) == {"bastion": [], "host-1": ["db/1", "probe/1"]}
 
 
+def test_regions_tell_the_clouds_that_they_are_meant_for() -> None:
+    assert regions.clouds(load(SHOP, KEY="k")) == {"paris": "paris", "backup": "roubaix"}
+    assert regions.clouds(load("services: {a: {image: a}}\nx-escale: {regions: {one: , two: {title: T}}}")) == {
+        "one": "",
+        "two": "",
+    }
+
+
+def test_the_region_that_a_service_names_is_honoured_in_the_plans_of_both_kinds() -> None:
+    project = load(SHOP, KEY="k")
+    for desired in (draw(project), draw(project, region="backup")):
+        line = next(one for one in desired.ledger if one.path == ("services", "db", "x-escale", "region"))
+        assert (line.verdict, line.code) == ("honoured", "ledger.x-escale.region")
+
+
 def test_what_leads_to_another_region_is_in_the_ledger_beside_its_line() -> None:
     project = load(SHOP, KEY="k")
     desired = draw(project, region="paris")
