@@ -241,7 +241,11 @@ def _conflict(draft: Draft, given: int) -> Exception:
         "draft.conflict",
         given=given,
         stored=stored.revision,
-        extra={"revision": stored.revision, "compose": stored.text, "updated_at": stored.updated_at.isoformat()},
+        extra={
+            "revision": stored.revision,
+            "compose": stored.text,
+            "updated_at": stored.updated_at.isoformat().replace("+00:00", "Z"),
+        },
     )
 
 

@@ -269,7 +269,7 @@ def _version_conflict(blueprint: Blueprint, base: int, latest: BlueprintVersion 
             "latest_version": number,
             "compose": latest.text if latest else "",
             "saved_by": who,
-            "saved_at": latest.created_at.isoformat() if latest else None,
+            "saved_at": latest.created_at.isoformat().replace("+00:00", "Z") if latest else None,
         },
     )
 

@@ -223,7 +223,7 @@ def test_a_write_from_an_old_revision_is_refused_with_what_is_stored(bob: Person
     assert answer.status_code == 409
     body = answer.json()
     assert (body["code"], body["revision"], body["compose"]) == ("draft.conflict", 2, NEWER)
-    assert body["updated_at"]
+    assert body["updated_at"] == bob.api.get(path(draft)).json()["updated_at"]
     assert write(bob, draft, 3).status_code == 409
     assert bob.api.get(path(draft)).json()["compose"] == NEWER
 
