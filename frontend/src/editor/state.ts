@@ -1,0 +1,138 @@
+import { defaultKeymap } from "@codemirror/commands";
+import { yaml } from "@codemirror/lang-yaml";
+import { bracketMatching, foldGutter, foldKeymap, indentOnInput, indentUnit } from "@codemirror/language";
+import { lintGutter, nextDiagnostic, previousDiagnostic } from "@codemirror/lint";
+import { highlightSelectionMatches, search, searchKeymap } from "@codemirror/search";
+import { Compartment, EditorState, type Extension, StateEffect, StateField } from "@codemirror/state";
+import {
+  Decoration, type DecorationSet, drawSelection, dropCursor, EditorView, highlightActiveLine, highlightActiveLineGutter,
+  highlightSpecialChars, keymap, lineNumbers,
+} from "@codemirror/view";
+
+import { currentLanguage, say, t } from "../i18n";
+import { useDocument } from "../store/document";
+import { useView } from "../store/view";
+import { nonce, theme } from "./theme";
+
+/** A paste beyond this would only make the page stand still. */
+const MOST_PASTED = 4 * 1024 * 1024;
+const CHOSEN_LINES = 2_000;
+
+export const editable = new Compartment();
+export const completion = new Compartment();
+
+export const readOnly = (on: boolean): Extension => [EditorState.readOnly.of(on), EditorView.editable.of(true)];
+
+/** Mark the lines of the cards that are selected; places are those of the editor. */
+export const setChosen = StateEffect.define<{ from: number; to: number }[]>();
+const chosenLine = Decoration.line({ class: "d-cm-chosen" });
+const chosen = StateField.define<DecorationSet>({
+  create: () => Decoration.none,
+  update: (lines, transaction) => {
+    let next = lines.map(transaction.changes);
+    for (const effect of transaction.effects) {
+      if (!effect.is(setChosen)) continue;
+      const starts = new Set<number>();
+      const { doc } = transaction.state;
+      for (const { from, to } of effect.value) {
+        const last = doc.lineAt(Math.min(to, doc.length)).number;
+        for (let at = doc.lineAt(Math.min(from, doc.length)).number; at <= last && starts.size < CHOSEN_LINES; at++) starts.add(doc.line(at).from);
+      }
+      next = Decoration.set([...starts].sort((a, b) => a - b).map((from) => chosenLine.range(from)));
+    }
+    return next;
+  },
+  provide: (field) => EditorView.decorations.from(field),
+});
+
+const refuse = (key: string): true => {
+  useView.getState().say({ key }, "refused");
+  return true;
+};
+
+/** Refuse what is no text, politely: the clipboard and dropped files may hold anything. */
+function refused(data: DataTransfer | null): boolean {
+  const text = data?.getData("text/plain") ?? "";
+  if (text.includes("\0")) return refuse("editor.binary");
+  return text.length > MOST_PASTED ? refuse("editor.paste_too_large") : false;
+}
+
+const guards: Extension = [
+  EditorView.domEventHandlers({
+    paste: (event) => {
+      if (!refused(event.clipboardData)) return false;
+      event.preventDefault();
+      return true;
+    },
+    drop: (event) => {
+      if (!refused(event.dataTransfer)) return false;
+      event.preventDefault();
+      return true;
+    },
+  }),
+  EditorState.changeFilter.of((transaction) => {
+    let clean = true;
+    transaction.changes.iterChanges((_a, _b, _c, _d, inserted) => {
+      if (clean && inserted.toString().includes("\0")) clean = false;
+    });
+    return clean;
+  }),
+];
+
+/** There is one history, the document's: the editor has none of its own. */
+function step(direction: "undo" | "redo"): () => boolean {
+  return () => {
+    const document = useDocument.getState();
+    const label = direction === "undo" ? document.undo() : document.redo();
+    const done = direction === "undo" ? "shell.undone" : "shell.redone";
+    const nothing = direction === "undo" ? "shell.nothing_to_undo" : "shell.nothing_to_redo";
+    useView.getState().say(label ? { key: done, params: { what: say(label) } } : { key: nothing });
+    return true;
+  };
+}
+
+const keys = keymap.of([
+  { key: "Mod-z", run: step("undo"), preventDefault: true },
+  { key: "Mod-y", run: step("redo"), preventDefault: true },
+  { key: "Mod-Shift-z", run: step("redo"), preventDefault: true },
+  { key: "F8", run: nextDiagnostic },
+  { key: "Shift-F8", run: previousDiagnostic },
+  {
+    key: "Mod-Shift-m",
+    run: () => {
+      useView.getState().set({ panel: "problems" });
+      return true;
+    },
+  },
+  ...searchKeymap,
+  ...foldKeymap,
+  // Tab is left out on purpose: it leads out of the editor. Ctrl-] and Ctrl-[ indent.
+  ...defaultKeymap.filter(({ key }) => key !== "Tab" && key !== "Mod-Alt-\\"),
+]);
+
+const PHRASES = [
+  "Find", "Replace", "next", "previous", "all", "match case", "regexp", "by word", "replace", "replace all", "close",
+  "current match", "on line", "replaced $ matches", "replaced match on line $", "Go to line", "go", "to", "folded code", "unfold",
+  "Diagnostics", "No diagnostics", "Control character", "Selection deleted", "Completions", "Fold line", "Unfold line",
+  "Folded lines", "Unfolded lines",
+];
+
+/** CodeMirror's own words in the reader's language. */
+export function phrases(): Extension {
+  if (currentLanguage() === "en") return [];
+  const said = PHRASES.map((phrase) => [phrase, t(`editor.cm.${phrase}`)] as const);
+  return EditorState.phrases.of(Object.fromEntries(said.filter(([phrase, word]) => word !== `editor.cm.${phrase}`)));
+}
+
+/** All extensions but those that tie an editor to the document. */
+export function extensions(on: { readOnly: boolean; hint: string }): Extension[] {
+  return [
+    nonce(), theme, phrases(),
+    lineNumbers(), lintGutter(), foldGutter({ openText: "⌄", closedText: "›" }),
+    drawSelection(), dropCursor(), highlightActiveLine(), highlightActiveLineGutter(), highlightSpecialChars(),
+    EditorState.tabSize.of(2), indentUnit.of("  "), indentOnInput(), bracketMatching(), yaml(),
+    search({ top: true }), highlightSelectionMatches(), chosen, guards, keys,
+    completion.of([]), editable.of(readOnly(on.readOnly)),
+    EditorView.contentAttributes.of({ "aria-label": t("editor.label"), "aria-describedby": on.hint, spellcheck: "false", autocapitalize: "off" }),
+  ];
+}
