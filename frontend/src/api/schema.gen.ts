@@ -167,6 +167,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/blueprints/merge/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Make one Compose text of several, each laid over those before it; comments are lost, and nothing is kept. */
+        post: operations["blueprints_merge_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/blueprints/templates/": {
         parameters: {
             query?: never;
@@ -1047,7 +1064,7 @@ export interface components {
         CanvasMachine: {
             key: string;
             name: string;
-            state: components["schemas"]["StateF4dEnum"];
+            state: components["schemas"]["CanvasStateEnum"];
             addresses: string[];
         };
         /** @description Show the latest operation while it is under way, or when it did not succeed. */
@@ -1065,10 +1082,21 @@ export interface components {
         };
         /** @description Show a service: the worst state of its machines, and of the steps that work on what it stands on. */
         CanvasService: {
-            state: components["schemas"]["StateF4dEnum"];
+            state: components["schemas"]["CanvasStateEnum"];
             machines: components["schemas"]["CanvasMachine"][];
             ports: components["schemas"]["Port"][];
         };
+        /**
+         * @description * `pending` - pending
+         *     * `working` - working
+         *     * `running` - running
+         *     * `stopped` - stopped
+         *     * `failed` - failed
+         *     * `missing` - missing
+         *     * `unknown` - unknown
+         * @enum {string}
+         */
+        CanvasStateEnum: "pending" | "working" | "running" | "stopped" | "failed" | "missing" | "unknown";
         /** @description The sums of the last inventory. */
         Capacity: {
             clusters: number;
@@ -1371,7 +1399,7 @@ export interface components {
         DriftMachine: {
             key: string;
             name: string;
-            state: components["schemas"]["StateD25Enum"];
+            state: components["schemas"]["FoundStateEnum"];
             addresses: string[];
             differences: components["schemas"]["Difference"][];
         };
@@ -1395,7 +1423,7 @@ export interface components {
             ports: {
                 [key: string]: unknown;
             }[];
-            state: components["schemas"]["StateD25Enum"];
+            state: components["schemas"]["FoundStateEnum"];
         };
         /** @description Show one change of the text that a fix makes. */
         Edit: {
@@ -1472,6 +1500,14 @@ export interface components {
             hint: string;
             fix?: components["schemas"]["Fix"][];
         };
+        /**
+         * @description * `running` - running
+         *     * `stopped` - stopped
+         *     * `missing` - missing
+         *     * `unknown` - unknown
+         * @enum {string}
+         */
+        FoundStateEnum: "running" | "stopped" | "missing" | "unknown";
         /** @description What the last probe found; `code` is the connector's when it is not well. */
         Health: {
             ok: boolean;
@@ -1570,6 +1606,22 @@ export interface components {
             readonly role: components["schemas"]["RoleEnum"];
             /** Format: date-time */
             readonly created_at: string;
+        };
+        /** @description Hold Compose files of which each is laid over those before it. */
+        MergeInRequest: {
+            files: components["schemas"]["SourceRequest"][];
+            environment?: {
+                [key: string]: string;
+            };
+            /** @description Id of a draft of one's own: its files and values are used. */
+            draft?: string;
+            /** @description A design: the files and values of its latest version. */
+            blueprint?: string;
+        };
+        /** @description Show the one text that several files make, and the findings on it. */
+        Merged: {
+            compose: string;
+            findings: components["schemas"]["FixableFinding"][];
         };
         /**
          * @description * `stop` - stop
@@ -2230,25 +2282,12 @@ export interface components {
             /** Format: date-time */
             saved_at: string;
         };
-        /**
-         * @description * `running` - running
-         *     * `stopped` - stopped
-         *     * `missing` - missing
-         *     * `unknown` - unknown
-         * @enum {string}
-         */
-        StateD25Enum: "running" | "stopped" | "missing" | "unknown";
-        /**
-         * @description * `pending` - pending
-         *     * `working` - working
-         *     * `running` - running
-         *     * `stopped` - stopped
-         *     * `failed` - failed
-         *     * `missing` - missing
-         *     * `unknown` - unknown
-         * @enum {string}
-         */
-        StateF4dEnum: "pending" | "working" | "running" | "stopped" | "failed" | "missing" | "unknown";
+        /** @description Hold one of several Compose files. */
+        SourceRequest: {
+            /** @description What findings call it. */
+            name: string;
+            compose: string;
+        };
         /** @description One call on a cloud. `undoes` is the key of the step that a compensation takes back. */
         Step: {
             readonly id: number;
@@ -2709,6 +2748,29 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Version"];
+                };
+            };
+        };
+    };
+    blueprints_merge_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MergeInRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Merged"];
                 };
             };
         };

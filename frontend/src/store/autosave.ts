@@ -167,10 +167,11 @@ export class Autosave {
   /** Compare again with what is here now; called before a conflict is shown. */
   async refreshConflict(): Promise<void> {
     const conflict = this.told.conflict;
-    if (!conflict) return;
-    this.set({ conflict: null });
+    if (!conflict || this.around.document.text() === conflict.mine) return;
     const { theirs, base, revision, version, by } = conflict;
-    if (await this.join(theirs, { revision, version, by }, base)) this.settle();
+    if (!(await this.join(theirs, { revision, version, by }, base))) return;
+    this.set({ conflict: null });
+    this.settle();
   }
 
   /** Make a version of what is here. Conflicts that join by themselves are joined; others are left to `told`. */

@@ -1,0 +1,74 @@
+import { create } from "zustand";
+
+import { api, take, takeAll, type Schemas } from "../api/client";
+import type { Drawing, DrawingDiff, DrawingNode, NodeId } from "../document/types";
+import { type DiffChange, usePaint } from "../store/paint";
+import { useDocument } from "../store/document";
+import { ask } from "../workers/client";
+
+export type Version = Pick<Schemas["Version"], "id" | "number" | "message" | "created_at" | "compose"> & { created_by?: string | null };
+
+/** One of two texts that are compared: a version, or what is drawn now. */
+export type Side = number | "now";
+
+interface DiffState {
+  before: Side | null;
+  after: Side;
+  /** Texts of the two sides. */
+  texts: { before: string; after: string } | null;
+  diff: DrawingDiff | null;
+  /** The drawing of the newer side: what the canvas shows when that is not what is drawn now. */
+  drawing: Drawing | null;
+  /** Nodes of the older side that the newer one lacks: the canvas has no cards for them. */
+  removedNodes: DrawingNode[];
+}
+
+const NONE = { before: null, after: "now" as Side, texts: null, diff: null, drawing: null, removedNodes: [] };
+
+export const useDiff = create<DiffState>()(() => NONE);
+
+export function loadVersions(blueprint: string, cursor?: string) {
+  return take(api.GET("/api/v1/blueprints/{id}/versions/", { params: { path: { id: blueprint }, query: { limit: 30, cursor } } }));
+}
+
+export function allVersions(blueprint: string): Promise<Version[]> {
+  return takeAll((cursor) => api.GET("/api/v1/blueprints/{id}/versions/", { params: { path: { id: blueprint }, query: { limit: 100, cursor } } }));
+}
+
+let latest = 0;
+
+/** Compare two texts and paint the difference; an older comparison that comes later is dropped. */
+export async function compareTexts(before: Side, after: Side, texts: { before: string; after: string }): Promise<void> {
+  const number = ++latest;
+  const [diff, older, newer] = await Promise.all([
+    ask({ ask: "compare", before: texts.before, after: texts.after }),
+    ask({ ask: "derive", text: texts.before }),
+    ask({ ask: "derive", text: texts.after }),
+  ]);
+  if (number !== latest) return;
+  const removed = new Set<NodeId>(diff.nodes.filter(({ change }) => change === "removed").map(({ id }) => id));
+  useDiff.setState({
+    before, after, texts, diff,
+    drawing: newer.ok ? newer.drawing : null,
+    removedNodes: older.ok ? older.drawing.nodes.filter(({ id }) => removed.has(id)) : [],
+  });
+  const byNode: Record<NodeId, DiffChange> = {};
+  for (const { id, change } of diff.nodes) byNode[id] = change;
+  const byEdge: Record<string, "added" | "removed"> = {};
+  for (const { id, change } of diff.edges) byEdge[id] = change;
+  usePaint.getState().set({ mode: "diff", diff: byNode, diffEdges: byEdge });
+}
+
+/** Take the comparison off the canvas. */
+export function endComparison(): void {
+  latest++;
+  useDiff.setState(NONE);
+  const { mode, set } = usePaint.getState();
+  set({ diff: {}, diffEdges: {}, ...(mode === "diff" ? { mode: "none" } : {}) });
+}
+
+/** Put the text of an older version in place of the present one; undo takes it back, saving makes it a version. */
+export function restore(version: Version): void {
+  endComparison();
+  useDocument.getState().put(version.compose, { key: "editor.restore_version", params: { version: version.number } });
+}
