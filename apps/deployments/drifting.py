@@ -62,6 +62,7 @@ def drift_of(deployment: Deployment) -> dict[str, Any]:
         "services": {
             name: {**told, "state": _state([machines[key]["state"] for key in told["machines"] if key in machines])}
             for name, told in data["services"].items()
+            if told["change"] is not None  # another region's, or scaled to none: not missed on this cloud
         },
     }
 

@@ -93,8 +93,9 @@ def test_two_regions_are_two_deployments_that_live_apart(
     rows = bob.api.get(f"/api/v1/deployments/?blueprint={made['id']}").json()["results"]
     told = {(row["name"], row["region"], row["cloud"]["name"]) for row in rows}
     assert told == {("shop-front", "front", "paris"), ("shop-back", "back", "roubaix")}
-    for deployment in ids:
-        assert bob.api.get(f"/api/v1/deployments/{deployment}/drift/").json()["drifted"] is False
+    for deployment, service in zip(ids, ("web", "db"), strict=True):
+        drift = bob.api.get(f"/api/v1/deployments/{deployment}/drift/").json()
+        assert (drift["drifted"], set(drift["services"])) == (False, {service})
         assert plan(bob, deployment=deployment).json()["empty"] is True
     painted = bob.api.get(f"/api/v1/deployments/{ids[0]}/canvas/").json()
     assert set(painted["services"]) == {"web"}
