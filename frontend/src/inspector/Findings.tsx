@@ -43,7 +43,7 @@ function Finding({ problem }: { problem: Problem }) {
       actions={
         <>
           {readOnly ? null : problem.fixes?.map((fix) => (
-            <Button key={fix.title} small icon="check" onClick={() => void mend(fix)}>{fix.title}</Button>
+            <Button key={say(fix.title)} small icon="check" onClick={() => void mend(fix)}>{say(fix.title)}</Button>
           ))}
           {span ? (
             <Button
