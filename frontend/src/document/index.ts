@@ -7,5 +7,6 @@ export { compare } from "./compare";
 export { consequences } from "./consequences";
 export { copy } from "./clipboard";
 export { mayConnect } from "./connections";
+export type { MayConnect } from "./connections";
 export { merge } from "./merge";
 export { bodyOf, spanOf, valueOf } from "./reading";

@@ -46,7 +46,7 @@ export interface Problem {
 
 /** A mend that one click makes. `rename` renames the last key of the path. */
 export interface Fix {
-  title: string;
+  title: string | Message;
   edits: { path: Path; op: "set" | "delete" | "rename"; value?: unknown }[];
 }
 
