@@ -67,7 +67,7 @@ export function blocksOf(
   for (const kind of HANGS)
     for (const node of free) {
       const of = index.users.get(node.id);
-      if (node.kind !== kind || of?.size !== 1) continue;
+      if (node.kind !== kind || node.at !== null || of?.size !== 1) continue;
       const [user] = of as Set<NodeId>;
       if (!user || nodes.get(user)?.kind !== "service" || !here.has(user)) continue;
       add(satellites, user, node.id);

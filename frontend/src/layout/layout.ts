@@ -122,8 +122,10 @@ function* arrange(drawing: Drawing, memory: Memory): Generator<Level, Geometry, 
     } else if (free.length > 0) fresh.add(group);
     if (free.length === 0) return;
 
-    const { blocks, links, satellites } = blocksOf(index, group, free, nodes, sizeOf);
-    const near = keep || (pinned.length > 0 && blocks.length <= 3);
+    const near = keep || pinned.length * 2 > members.length;
+    // With few hand-placed nodes the level is solved as if there were none, so that moving one card does not make the
+    // others stand elsewhere the next time that the drawing is opened.
+    const { blocks, links, satellites } = blocksOf(index, group, near ? free : members, nodes, sizeOf);
     if (near) {
       for (const block of blocks) {
         const wanted = nextTo(block.id, group, { w: block.w, h: block.h }, least);
@@ -133,25 +135,25 @@ function* arrange(drawing: Drawing, memory: Memory): Generator<Level, Geometry, 
       return;
     }
     const places = yield { blocks, links };
-    // Beside what was placed by hand, as one piece.
-    const taken = union(pinned.map((node) => placed.get(node.id)!));
-    const start =
-      pinned.length === 0
-        ? { x: group === null ? 0 : PAD, y: group === null ? 0 : HEAD }
-        : { x: snap(Math.max(taken.x, least.x)), y: snap(Math.max(taken.y + taken.h + 2 * GAP, least.y)) };
-    blocks.forEach((block, index) => {
-      const at = { x: snap(start.x + places[index]!.x), y: snap(start.y + places[index]!.y) };
-      // Solvers and the grid's rounding may leave two blocks touching: the second one steps aside.
-      const clear = !room.taken({ ...at, w: block.w, h: block.h });
+    const start = { x: group === null ? 0 : PAD, y: group === null ? 0 : HEAD };
+    blocks.forEach((block, position) => {
+      const at = { x: snap(start.x + places[position]!.x), y: snap(start.y + places[position]!.y) };
+      const held = placed.get(block.id);
+      if (held) return putBlock(block.id, held.x, held.y, satellites);
+      const clear = pinned.length === 0 || !room.taken({ ...at, w: block.w, h: block.h });
       const { x, y } = clear ? at : room.place({ ...at, w: block.w, h: block.h }, least);
       putBlock(block.id, x, y, satellites);
     });
 
     function putBlock(id: NodeId, x: number, y: number, around: Satellites): void {
-      put(nodes.get(id)!, x, y);
+      const held = placed.has(id);
+      if (!held) put(nodes.get(id)!, x, y);
       let below = y + sizeOf(id).h + GAP / 2;
       for (const satellite of around.get(id) ?? []) {
-        put(nodes.get(satellite)!, x + 3 * (GAP / 2), below);
+        const at = { x: x + 3 * (GAP / 2), y: below };
+        const clear = !held || !room.taken({ ...at, ...sizeOf(satellite) });
+        const { x: atX, y: atY } = clear ? at : room.place({ ...at, ...sizeOf(satellite) }, least);
+        put(nodes.get(satellite)!, atX, atY);
         below += sizeOf(satellite).h + GAP / 2;
       }
     }

@@ -1,16 +1,22 @@
 import { GRID, snap, type Rect } from "./geometry";
 
-const CELL = 256;
+const CELL = 384;
 /** Room that is left between neighbours that were put where there was place. */
 const MARGIN = 24;
 
 /** What is taken, in a spatial hash: asking is as fast with two thousand cards as with ten. */
 export class Room {
-  private readonly cells = new Map<string, Rect[]>();
+  private readonly cells = new Map<number, Rect[]>();
+  /** Most levels never ask: what was added is sorted into cells at the first question. */
+  private readonly unsorted: Rect[] = [];
   private lowest = 0;
 
   add(rect: Rect): void {
     this.lowest = Math.max(this.lowest, rect.y + rect.h);
+    this.unsorted.push(rect);
+  }
+
+  private sort(rect: Rect): void {
     for (const key of keys(rect)) {
       const there = this.cells.get(key);
       if (there) there.push(rect);
@@ -19,6 +25,7 @@ export class Room {
   }
 
   taken(rect: Rect, margin = 0): boolean {
+    for (let next = this.unsorted.pop(); next; next = this.unsorted.pop()) this.sort(next);
     for (const key of keys({ x: rect.x - margin, y: rect.y - margin, w: rect.w + 2 * margin, h: rect.h + 2 * margin }))
       for (const other of this.cells.get(key) ?? [])
         if (
@@ -53,9 +60,11 @@ export class Room {
   }
 }
 
-function* keys(rect: Rect): Generator<string> {
+function keys(rect: Rect): number[] {
   const right = Math.floor((rect.x + rect.w) / CELL);
   const bottom = Math.floor((rect.y + rect.h) / CELL);
+  const found: number[] = [];
   for (let column = Math.floor(rect.x / CELL); column <= right; column++)
-    for (let row = Math.floor(rect.y / CELL); row <= bottom; row++) yield `${column},${row}`;
+    for (let row = Math.floor(rect.y / CELL); row <= bottom; row++) found.push(column * 1_000_003 + row);
+  return found;
 }

@@ -1,0 +1,106 @@
+import { useReactFlow, useStoreApi } from "@xyflow/react";
+import { useEffect, useRef, type RefObject } from "react";
+
+import { canvasApi } from "../app/canvasApi";
+import type { NodeId } from "../document/types";
+import { shownAs, type Rect } from "../layout/geometry";
+import { useView } from "../store/view";
+import { align, arrange, boundsOf, distribute, landing } from "./actions";
+import { useCanvas } from "./state";
+import { seen, viewportFor, ZOOM } from "./viewport";
+
+const CENTRED_ZOOM = 0.85;
+
+/** Fill in what the canvas does for the parts around it, and follow wishes to show something. */
+export function useApi(root: RefObject<HTMLDivElement | null>, whole: Rect): void {
+  const flow = useReactFlow();
+  const store = useStoreApi();
+  const wish = useView((view) => view.wish);
+  const fitWish = useView((view) => view.fitWish);
+  const latest = useRef(whole);
+  const touched = useRef(false);
+  const fitted = useRef(whole);
+  latest.current = whole;
+
+  useEffect(() => {
+    const size = () => {
+      const { width, height } = store.getState();
+      return { width, height };
+    };
+    const go = (rect: Rect, most?: number) => void flow.setViewport(viewportFor(rect, size(), most), { duration: glide() });
+    const hit = (x: number, y: number) => {
+      const box = root.current?.getBoundingClientRect();
+      if (!box || x < box.left || x > box.right || y < box.top || y > box.bottom) return null;
+      const at = flow.screenToFlowPosition({ x, y }, { snapToGrid: false });
+      return landing("service", [at.x, at.y]);
+    };
+    const before = { ...canvasApi };
+    Object.assign(canvasApi, {
+      dropAt: hit,
+      hover: (point) => useCanvas.getState().set({ dropTarget: point ? hit(point.clientX, point.clientY)?.parent ?? null : null }),
+      center: () => {
+        const view = seen(flow.getViewport(), size());
+        return [Math.round(view.x + view.w / 2), Math.round(view.y + view.h / 2)];
+      },
+      fit: (nodes) => {
+        const rect = nodes && nodes.length > 0 ? boundsOf(nodes) : latest.current;
+        if (rect) go(rect, nodes && nodes.length > 0 ? 1.2 : undefined);
+      },
+      zoom: (direction) => {
+        if (direction === "in") void flow.zoomIn({ duration: glide() });
+        else if (direction === "out") void flow.zoomOut({ duration: glide() });
+        else void flow.zoomTo(1, { duration: glide() });
+      },
+      arrange, align, distribute,
+      placeOf: (node) => {
+        const box = useCanvas.getState().geometry.boxes.get(node);
+        return box ? { at: [box.x, box.y], size: [box.w, box.h] } : null;
+      },
+    } satisfies typeof canvasApi);
+    return () => {
+      Object.assign(canvasApi, before);
+    };
+  }, [flow, store, root]);
+
+  useEffect(() => {
+    if (!wish) return;
+    const { geometry } = useCanvas.getState();
+    const id: NodeId | null = shownAs(geometry, wish.node);
+    const box = id === null ? undefined : geometry.boxes.get(id);
+    if (!box) return;
+    const { width, height, transform } = store.getState();
+    const fits = Math.min(width / (box.w + 64), height / (box.h + 64), ZOOM.max);
+    const zoom = Math.min(Math.max(transform[2], CENTRED_ZOOM), fits);
+    void flow.setCenter(box.ax + box.w / 2, box.ay + box.h / 2, { zoom, duration: glide() });
+    touched.current = true;
+  }, [wish, flow, store]);
+
+  useEffect(() => {
+    if (fitWish > 0) canvasApi.fit();
+  }, [fitWish]);
+
+  // Until somebody has moved the window, it shows the whole drawing: the better layout may have other bounds.
+  useEffect(() => {
+    const moved = () => {
+      touched.current = true;
+    };
+    const element = root.current;
+    element?.addEventListener("wheel", moved, { passive: true });
+    element?.addEventListener("pointerdown", moved);
+    return () => {
+      element?.removeEventListener("wheel", moved);
+      element?.removeEventListener("pointerdown", moved);
+    };
+  }, [root]);
+  useEffect(() => {
+    const was = fitted.current;
+    if (was.x === whole.x && was.y === whole.y && was.w === whole.w && was.h === whole.h) return;
+    fitted.current = whole;
+    const { width, height } = store.getState();
+    if (!touched.current && width > 0) void flow.setViewport(viewportFor(whole, { width, height }));
+  }, [whole, flow, store]);
+}
+
+function glide(): number {
+  return typeof matchMedia !== "undefined" && matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 150;
+}

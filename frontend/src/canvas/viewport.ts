@@ -1,0 +1,24 @@
+import type { Viewport } from "@xyflow/react";
+
+import type { Rect } from "../layout/geometry";
+
+export const ZOOM = { min: 0.03, max: 2 } as const;
+const MOST_WHEN_FITTED = 1;
+const EDGE = 32;
+
+/** Return the window in which a rectangle is wholly seen, not larger than at 100 %. */
+export function viewportFor(rect: Rect, size: { width: number; height: number }, most = MOST_WHEN_FITTED): Viewport {
+  if (rect.w <= 0 || rect.h <= 0 || size.width <= 0 || size.height <= 0)
+    return { x: size.width / 2 - rect.x, y: size.height / 2 - rect.y, zoom: 1 };
+  const edge = Math.min(EDGE, size.width / 20, size.height / 20);
+  const fitted = Math.min((size.width - 2 * edge) / rect.w, (size.height - 2 * edge) / rect.h);
+  const zoom = Math.max(ZOOM.min, Math.min(most, fitted));
+  return {
+    x: size.width / 2 - (rect.x + rect.w / 2) * zoom, y: size.height / 2 - (rect.y + rect.h / 2) * zoom, zoom,
+  };
+}
+
+/** Return what part of the canvas is seen. */
+export function seen({ x, y, zoom }: Viewport, size: { width: number; height: number }): Rect {
+  return { x: -x / zoom, y: -y / zoom, w: size.width / zoom, h: size.height / zoom };
+}
