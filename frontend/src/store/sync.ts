@@ -152,7 +152,7 @@ export function stateText(state: SyncState): string {
 function showAddress(boot: Boot, draft: string): void {
   if (boot.draft === draft || boot.blueprint !== null || typeof history === "undefined") return;
   const address = `${boot.urls.designs.replace(/\/?$/, "/")}drafts/${draft}/`;
-  if (location.pathname !== address) history.replaceState(history.state, "", address + location.search);
+  if (location.pathname !== address) history.replaceState(history.state, "", address);
 }
 
 /** Hold a lock while the page is open: others see by it that the copies of this page are looked after. */
