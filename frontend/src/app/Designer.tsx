@@ -82,9 +82,9 @@ export function Designer({ boot }: { boot: Boot }) {
           <Broken />
         </Guard>
       </section>
-      {panel !== null && (
-        <aside className="d-panel" aria-label={t("shell.panel")}>
-          <PanelTabs panels={panels} current={panel} />
+      <aside className="d-panel" aria-label={t("shell.panel")} data-open={panel !== null}>
+        <PanelTabs panels={panels} current={panel} />
+        {panel !== null && (
           <div className="d-panel-body" id="d-panel-body" role="tabpanel" aria-labelledby={`d-tab-${panel}`} tabIndex={-1}>
             <Guard key={panel}>
               {panel === "inspector" && <Inspector />}
@@ -95,8 +95,8 @@ export function Designer({ boot }: { boot: Boot }) {
               {panel === "comments" && <CommentsPanel />}
             </Guard>
           </div>
-        </aside>
-      )}
+        )}
+      </aside>
       {showYaml && (
         <Resizable>
           <Guard>
@@ -127,32 +127,37 @@ function PanelTabs({ panels, current }: { panels: typeof PANELS; current: SidePa
       <div
         className="d-panel-tabs"
         role="tablist"
-        aria-label={t("shell.panel")}
+        aria-label={t("shell.panel")} aria-orientation={current === null ? "vertical" : "horizontal"}
         onKeyDown={(event) => {
-          if (event.key === "ArrowRight") move(1);
-          else if (event.key === "ArrowLeft") move(-1);
+          if (event.key === "ArrowRight" || event.key === "ArrowDown") move(1);
+          else if (event.key === "ArrowLeft" || event.key === "ArrowUp") move(-1);
           else return;
           event.preventDefault();
         }}
       >
         {panels.map(({ id, icon }) => (
           <button
-            key={id} id={`d-tab-${id}`} type="button" role="tab" aria-selected={id === current} tabIndex={id === current ? 0 : -1}
-            aria-controls="d-panel-body" title={t(`shell.tab.${id}`)} onClick={() => useView.getState().set({ panel: id })}
+            key={id} id={`d-tab-${id}`} type="button" role="tab" aria-selected={id === current} tabIndex={id === (current ?? panels[0]?.id) ? 0 : -1}
+            aria-controls={current === null ? undefined : "d-panel-body"} title={t(`shell.tab.${id}`)} onClick={() => useView.getState().set({ panel: id })}
           >
             <Icon name={icon} />
             <span>{t(`shell.tab.${id}`)}</span>
           </button>
         ))}
       </div>
-      <button type="button" className="d-icon-button" aria-label={t("shell.close_panel")} title={t("shell.close_panel")} onClick={() => useView.getState().set({ panel: null })}>
-        <Icon name="x" />
-      </button>
+      {current !== null && (
+        <button
+          type="button" className="d-icon-button" aria-label={t("shell.close_panel")} title={t("shell.close_panel")}
+          onClick={() => useView.getState().set({ panel: null, panelClosed: true })}
+        >
+          <Icon name="x" />
+        </button>
+      )}
     </div>
   );
 }
 
-const WIDTH = { least: 260, most: 900, usual: 420 };
+const WIDTH = { least: 260, most: 900, usual: 380 };
 
 /** Hold the text at a width that is dragged or moved by arrows, and remembered. */
 function Resizable({ children }: { children: React.ReactNode }) {

@@ -96,7 +96,7 @@ export function stepForward(): void {
 function Layers() {
   const layers = useView((state) => state.layers);
   return (
-    <details className="menu d-menu">
+    <details className="menu d-pulldown">
       <summary className="d-tool"><Icon name="stack-2" /><span>{t("shell.layers")}</span></summary>
       <div className="menu-body">
         {LAYERS.map((layer) => (
@@ -143,7 +143,7 @@ function More({ boot }: { boot: Boot }) {
   };
   const readOnly = useDocument((state) => state.readOnly);
   return (
-    <details className="menu menu-end d-menu d-more">
+    <details className="menu menu-end d-pulldown d-more">
       <summary className="d-icon-button"><span className="visually-hidden">{t("shell.more")}</span><Icon name="dots" /></summary>
       <div className="menu-body">
         {!readOnly && <button type="button" className="menu-item" onClick={open("import")}><Icon name="file-plus" />{t("shell.import")}</button>}

@@ -11,6 +11,8 @@ interface ViewState {
   /** Kinds of edges that are drawn; the nodes of volumes, networks, configs and secrets go with theirs. */
   layers: Record<EdgeKind | "ports", boolean>;
   panel: SidePanel;
+  /** Somebody has closed the panel: selecting a card does not open it again. */
+  panelClosed: boolean;
   showYaml: boolean;
   showPalette: boolean;
   showOutline: boolean;
@@ -37,7 +39,8 @@ export const useView = create<ViewState>()((set, get) => ({
   selection: [],
   selectedEdges: [],
   layers: { depends_on: true, network: false, volume: true, config: false, secret: false, link: true, ports: true },
-  panel: "inspector",
+  panel: null,
+  panelClosed: false,
   showYaml: true,
   showPalette: true,
   showOutline: false,
@@ -48,10 +51,15 @@ export const useView = create<ViewState>()((set, get) => ({
   said: null,
   dialog: null,
 
-  select: (nodes, edges = []) => set({ selection: nodes, selectedEdges: edges }),
-  show: (node) => set({ selection: [node], selectedEdges: [], wish: { node, n: (get().wish?.n ?? 0) + 1 } }),
+  select: (nodes, edges = []) => set({ selection: nodes, selectedEdges: edges, ...opened(get(), nodes.length + edges.length) }),
+  show: (node) => set({ selection: [node], selectedEdges: [], ...opened(get(), 1), wish: { node, n: (get().wish?.n ?? 0) + 1 } }),
   fit: () => set({ fitWish: get().fitWish + 1 }),
   goTo: (span, focus = false) => set({ goto: { span, focus, n: (get().goto?.n ?? 0) + 1 }, showYaml: true }),
   say: (message, tone = "plain") => set({ said: { message, tone, n: (get().said?.n ?? 0) + 1 } }),
   set: (state) => set(state),
 }));
+
+/** The first selection shows what can be done with it. */
+function opened({ panel, panelClosed }: ViewState, selected: number): Partial<ViewState> {
+  return panel === null && !panelClosed && selected > 0 ? { panel: "inspector" } : {};
+}
