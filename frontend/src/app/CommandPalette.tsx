@@ -48,7 +48,9 @@ function Opened() {
   }, [nodes, possible, query]);
 
   useEffect(() => setChosen(0), [query]);
-  useEffect(() => list.current?.querySelector('[aria-selected="true"]')?.scrollIntoView({ block: "nearest" }), [chosen, found]);
+  useEffect(() => {
+    void list.current?.querySelector('[aria-selected="true"]')?.scrollIntoView({ block: "nearest" });
+  }, [chosen, found]);
 
   const run = (entry: Entry | undefined): void => {
     if (!entry) return;

@@ -66,6 +66,11 @@ export function Dialog({ title, onClose, children, footer, onSubmit, wide = fals
       onClose={() => close.current()}
       onKeyDown={(event) => {
         event.stopPropagation(); // the canvas behind does not hear what is typed here
+        // Enter in a text field submits by itself; in a choice browsers disagree about what it does.
+        if (event.key === "Enter" && onSubmit && event.target instanceof HTMLSelectElement && !event.defaultPrevented) {
+          event.preventDefault();
+          onSubmit();
+        }
         if (event.key === "Escape" && !event.defaultPrevented) {
           event.preventDefault();
           close.current();

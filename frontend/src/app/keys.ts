@@ -9,7 +9,7 @@ const APPLE = typeof navigator !== "undefined" && /Mac|iPhone|iPad/.test(navigat
 export function showKeys(keys: string): string {
   const names: Record<string, string> = APPLE
     ? { Mod: "⌘", Shift: "⇧", Alt: "⌥", Delete: "⌫", Enter: "↩" }
-    : { Mod: "Ctrl", Delete: "Del" };
+    : { Mod: "Ctrl", Delete: "Del", Escape: "Esc" };
   const parts = (keys === "+" ? ["+"] : keys.split("+")).map((part) => names[part] ?? part);
   return APPLE ? parts.join("") : parts.join(" ");
 }

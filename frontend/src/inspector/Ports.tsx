@@ -127,7 +127,7 @@ function LongPort({ body }: { body: Body }) {
               ) : (
                 <TextInput
                   {...ids} mono value={asText(value[key])} readOnly={body.readOnly}
-                  suggestions={key === "protocol" ? ["tcp", "udp"] : undefined}
+                  suggestions={key === "protocol" ? ["tcp", "udp"] : undefined} placeholder={key === "protocol" ? "tcp" : undefined}
                   onCommit={(now) => body.set([key], now === "" ? undefined : now)}
                 />
               )

@@ -1,7 +1,8 @@
 import { useMemo, useState } from "react";
 
 import { Button, Dialog, Field, Select } from "../app/controls";
-import type { DrawingNode, EdgeKind, Kind, NodeId } from "../document/types";
+import { mayConnect } from "../document/connections";
+import type { Drawing, DrawingNode, EdgeKind, Kind, NodeId } from "../document/types";
 import { say, t } from "../i18n";
 import { useDocument } from "../store/document";
 import { useView } from "../store/view";
@@ -12,13 +13,9 @@ const TARGETS: Record<EdgeKind, Kind> = {
 const EDGE_KINDS = Object.keys(TARGETS) as EdgeKind[];
 const CONDITIONS = ["service_started", "service_healthy", "service_completed_successfully"] as const;
 
-/** Return what a service may be connected with by an edge of this kind and is not yet. */
-export function targetsOf(drawing: { nodes: readonly DrawingNode[]; edges: readonly { kind: EdgeKind; source: NodeId; target: NodeId }[] }, kind: EdgeKind, source: NodeId): DrawingNode[] {
-  return drawing.nodes.filter(
-    (node) =>
-      node.kind === TARGETS[kind] && node.id !== source &&
-      !drawing.edges.some((edge) => edge.kind === kind && edge.source === source && edge.target === node.id),
-  );
+/** Return what a service may be connected with by an edge of this kind. */
+export function targetsOf(drawing: Drawing, kind: EdgeKind, source: NodeId): DrawingNode[] {
+  return drawing.nodes.filter((node) => node.kind === TARGETS[kind] && mayConnect(drawing, source, node.id, kind).ok);
 }
 
 /** Draw a connection without a mouse: from which service, of which kind, to what. */

@@ -1,7 +1,7 @@
 import { canvasApi } from "../app/canvasApi";
 import { perform, selectedGroup } from "../app/gestures";
 import { freeName } from "../app/names";
-import type { Kind, NodeId, Point } from "../document/types";
+import type { DrawingNode, Kind, NodeId, Point } from "../document/types";
 import { useDocument } from "../store/document";
 import { useView } from "../store/view";
 import { fits, type Item } from "./items";
@@ -14,7 +14,7 @@ export async function addItem(item: Item, landing?: { parent: NodeId | null; at:
   const { drawing } = useDocument.getState();
   const parent = fitting(item, landing ? landing.parent : selectedGroup());
   // In a group the layout finds a free place; on the canvas what is added should be seen.
-  const at = landing?.at ?? (parent === null ? canvasApi.center() : undefined);
+  const at = landing?.at ?? (parent === null ? freePlace(canvasApi.center(), drawing.nodes) : undefined);
   const name = freeName(drawing.nodes, item.kind, item.name);
   const value = item.value();
   let made: NodeId[] | null;
@@ -30,6 +30,30 @@ export async function addItem(item: Item, landing?: { parent: NodeId | null; at:
   if (landing) useView.getState().select([main]);
   else useView.getState().show(main);
   return main;
+}
+
+const STEP: Point = [300, 180];
+const TRIES = 200;
+
+/** Return the place nearest to a point, in widening rings of cards, that no card outside of all groups lies on. */
+export function freePlace([x, y]: Point, nodes: readonly DrawingNode[]): Point {
+  const taken = nodes.filter((node) => node.parent === null).flatMap((node) => {
+    const place = canvasApi.placeOf(node.id) ?? (node.at && { at: node.at, size: node.size ?? ([240, 130] as const) });
+    return place ? [place] : [];
+  });
+  const free = ([left, top]: Point): boolean =>
+    taken.every(({ at, size }) => left + 240 <= at[0] || left >= at[0] + size[0] || top + 130 <= at[1] || top >= at[1] + size[1]);
+  for (let ring = 0, tries = 0; tries < TRIES; ring++) {
+    for (let column = -ring; column <= ring; column++) {
+      for (let row = -ring; row <= ring; row++) {
+        if (Math.max(Math.abs(column), Math.abs(row)) !== ring) continue;
+        tries++;
+        const place: Point = [Math.round(x + column * STEP[0]), Math.round(y + row * STEP[1])];
+        if (free(place)) return place;
+      }
+    }
+  }
+  return [Math.round(x), Math.round(y)];
 }
 
 /** Return the nearest group, outwards, that an item may stand in. */
