@@ -1,3 +1,4 @@
+import { missingAnchors, writtenOut } from "./anchors";
 import type { Change } from "./changes";
 import { compose } from "./compose";
 import { applyEdits } from "./edits";
@@ -32,7 +33,18 @@ export class Draft {
 
   /** Make changes where they are written. */
   write(changes: readonly Change[]): void {
-    if (changes.length > 0) this.edit(splice(this.source, changes));
+    if (changes.length === 0) return;
+    const { source } = this;
+    let edits = splice(source, changes);
+    if (source.anchors.size > 0) {
+      // Anchors that go with what is changed leave aliases behind, which are written out before.
+      const lost = missingAnchors(parse(applyEdits(this.text, edits)));
+      if (lost.size > 0) {
+        this.edit(splice(source, writtenOut(this.tree, lost)));
+        edits = splice(this.source, changes);
+      }
+    }
+    this.edit(edits);
   }
 
   edit(edits: TextEdit[]): void {

@@ -3,7 +3,7 @@ import { isAlias, isMap, isSeq } from "yaml";
 
 import type { Change } from "./changes";
 import { Verbatim } from "./quoting";
-import { isNothing, keyOf } from "./source";
+import { isNothing, keyOf, textOf } from "./source";
 import type { Node } from "./source";
 import type { Tree } from "./tree";
 import type { Message, Path } from "./types";
@@ -36,11 +36,21 @@ export function locate(tree: Tree, path: Path, value: unknown): Located | null {
       if (!own) return inherited(tree, raw, path, i, value);
       raw = own.value as Node | null;
     } else if (isSeq(raw)) {
+      if (!/^\d+$/.test(String(key))) {
+        if (value === undefined) return null;
+        throw new Refused({ key: "document.is_list", params: { path: done.join(".") } });
+      }
       const item: unknown = raw.items[Number(key)];
       if (item === undefined) return value === undefined ? null : { change: { op: "set", path, value }, direct: true };
       raw = item as Node;
     } else {
-      if (i === 0 && raw !== null && !isNothing(raw)) throw new Refused({ key: "document.not_a_map" });
+      if (raw !== null && !isNothing(raw)) {
+        if (value === undefined) return null;
+        if (i === 0) throw new Refused({ key: "document.not_a_map" });
+        // `build: .` is short for its context; nothing else that is short is known to have keys.
+        if (done.at(-1) !== "build" || i + 1 < path.length) throw new Refused({ key: "document.is_text", params: { path: done.join(".") } });
+        return { change: { op: "set", path: done, value: { context: textOf(raw), [key]: value } }, direct: true };
+      }
       return value === undefined ? null : { change: { op: "set", path, value }, direct: true };
     }
   }

@@ -68,7 +68,7 @@ function read(text: string): Source {
     }
     source.root = (document.contents as Node | null) ?? null;
     if (source.mistakes.length === 0) {
-      if (/[*]/.test(text)) collectAnchors(source.root, source.anchors);
+      if (text.includes("*")) collectAnchors(source);
       source.end = endOfDocument(source);
       source.style = styleOf(source);
     }
@@ -111,13 +111,19 @@ export function walk(root: Node | null, visit: (node: Node) => void): void {
   }
 }
 
-function collectAnchors(root: Node | null, anchors: Map<string, Node[]>): void {
-  walk(root, (node) => {
-    const name = isAlias(node) ? undefined : node.anchor;
-    if (name === undefined) return;
-    const known = anchors.get(name);
-    if (known) known.push(node);
-    else anchors.set(name, [node]);
+/** Note the anchors; an alias without one is a mistake, which the library tells only when values are asked for. */
+function collectAnchors(source: Source): void {
+  const { anchors, mistakes } = source;
+  walk(source.root, (node) => {
+    if (isAlias(node)) {
+      if (anchors.has(node.source) || mistakes.length >= 100) return;
+      const [from, to] = rangeOf(node);
+      mistakes.push({ code: "BAD_ALIAS", from, to });
+    } else if (node.anchor !== undefined) {
+      const known = anchors.get(node.anchor);
+      if (known) known.push(node);
+      else anchors.set(node.anchor, [node]);
+    }
   });
 }
 

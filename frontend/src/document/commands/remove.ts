@@ -1,14 +1,9 @@
-import { isAlias } from "yaml";
-
 import type { Change } from "../changes";
 import type { Draft } from "../draft";
 import { locate } from "../locate";
 import { HOME, idOf, splitId } from "../names";
 import { References } from "../references";
 import { isPlainMap } from "../quoting";
-import { rangeOf, resolve, walk } from "../source";
-import type { Node } from "../source";
-import type { Place } from "../tree";
 import type { Applied, Command, NodeId, Path } from "../types";
 import { drawingOf, standIn } from "./context";
 
@@ -18,7 +13,6 @@ export function remove(draft: Draft, { nodes, edges }: Extract<Command, { do: "r
   const drawing = drawingOf(draft.text);
   const gone = new Set<NodeId>(nodes);
   for (const id of nodes) if (splitId(id).kind === "machine") leaveMachine(draft, id, gone);
-  freeAnchors(draft, nodes);
   const { tree } = draft;
   const changes: Change[] = [];
   for (const id of nodes) {
@@ -66,73 +60,4 @@ function leaveMachine(draft: Draft, id: NodeId, gone: Set<NodeId>): void {
   const services = References.to(draft.tree, "machine", name).filter(({ by, from }) => by === "machine" && from !== null && !gone.has(from));
   if (region === null || gone.has(region)) return;
   draft.set(services.flatMap(({ from }) => standIn(draft, from as NodeId, region)));
-}
-
-/** Write out what others have from the anchors in nodes that go. */
-function freeAnchors(draft: Draft, nodes: readonly NodeId[]): void {
-  if (draft.source.anchors.size === 0) return;
-  for (let round = 0; round < 1_000; round++) {
-    const { tree, source } = draft;
-    const going = nodes.flatMap((id) => {
-      const { kind, name } = splitId(id);
-      const home = tree.at(HOME[kind]);
-      const entry = home && tree.entries(home).get(name);
-      return entry?.pair.value ? [span(entry.pair.value as Node, source.text)] : [];
-    });
-    const inside = (node: Node): boolean => going.some(([from, to]) => rangeOf(node)[0] >= from && rangeOf(node)[0] < to);
-    const alias = firstAlias(source.root, (node) => {
-      const target = resolve(source, node);
-      return target !== null && inside(target) && !inside(node);
-    });
-    if (!alias) return;
-    draft.write(expanded(draft, alias.path));
-  }
-}
-
-function span(node: Node, text: string): [number, number] {
-  const range = node.range ?? [0, 0, 0];
-  return [range[0], Math.min(text.length, Math.max(range[1], range[2]))];
-}
-
-function firstAlias(root: Node | null, wanted: (node: Node) => boolean): { path: Path } | null {
-  let found: Node | null = null;
-  walk(root, (node) => {
-    if (found === null && isAlias(node) && wanted(node)) found = node;
-  });
-  return found ? { path: pathTo(root, found) } : null;
-}
-
-function pathTo(root: unknown, wanted: Node): Path {
-  const stack: { node: unknown; path: Path }[] = [{ node: root, path: [] }];
-  for (let top = stack.pop(); top; top = stack.pop()) {
-    const { node, path } = top;
-    if (node === wanted) return path;
-    const items = (node as { items?: unknown[] } | null)?.items ?? [];
-    items.forEach((item, index) => {
-      const pair = item as { key?: { value?: unknown; source?: string }; value?: unknown };
-      const isPair = typeof item === "object" && item !== null && "key" in item && !("items" in item);
-      if (isPair) stack.push({ node: pair.value, path: [...path, String(pair.key?.value ?? pair.key?.source ?? "")] });
-      else stack.push({ node: item, path: [...path, index] });
-    });
-  }
-  return [];
-}
-
-/** Return the changes that put the values themselves in the place of an alias. */
-function expanded(draft: Draft, path: Path): Change[] {
-  const { tree } = draft;
-  const merge = path.lastIndexOf("<<");
-  if (merge < 0 || merge < path.length - 2) {
-    const place = tree.at(path) as Place;
-    return [{ op: "set", path, value: tree.plain(place) }];
-  }
-  const owner = path.slice(0, merge);
-  const map = tree.at(owner) as Place;
-  const inherited = [...tree.entries(map).values()].filter((entry) => entry.merged);
-  return [
-    { op: "delete", path: path.slice(0, merge + 1) },
-    ...inherited.map((entry): Change => ({
-      op: "set", path: [...owner, entry.key], value: tree.plain(tree.settle(entry.pair.value, entry.written)),
-    })),
-  ];
 }

@@ -47,7 +47,7 @@ export function setYaml(draft: Draft, { path, yaml }: Extract<Command, { do: "se
   }
   const block = isBlock(alone.root) || (own !== "" && alone.root === null);
   if (body.inFlow) {
-    const value = block ? flowText(new Tree(alone).plain(new Tree(alone).root), "plain", style) : own;
+    const value = block ? flowText(new Tree(alone).plain(new Tree(alone).root), "plain", style) : own.replaceAll("\n", style.eol);
     draft.edit([{ from: body.from, to: body.to, insert: (text[body.from - 1] === ":" ? " " : "") + value }]);
     return draft.done(label);
   }

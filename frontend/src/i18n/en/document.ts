@@ -55,6 +55,8 @@ export const document = {
   "document.implicit_network": "The default network is not written in the file. Add a network called “default” to change it.",
   "document.inherited": "{name} comes from an anchor that others use, too. Change it where the anchor stands in the YAML, or set a value of its own.",
   "document.not_a_list": "{path} is not a list, so nothing can be added to it. Correct it in the YAML.",
+  "document.is_list": "{path} is a list, so it has no keys. Write it as a map in the YAML first.",
+  "document.is_text": "{path} is a single value, so it has no keys. Write it as a map in the YAML first.",
   "document.not_a_map": "The file is not a map of keys and values, so it is not a Compose file. Begin it with “services:”.",
   "document.body_broken": "Line {line} is not valid YAML. Correct it; nothing was changed.",
   "document.body_comment": "A comment behind the key is in the way. Edit this in the YAML view.",

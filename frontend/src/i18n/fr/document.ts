@@ -55,6 +55,8 @@ export const document: Record<string, string> = {
   "document.implicit_network": "Le réseau par défaut n’est pas écrit dans le fichier. Ajoutez un réseau nommé « default » pour le modifier.",
   "document.inherited": "{name} vient d’une ancre que d’autres utilisent aussi. Modifiez-le là où se trouve l’ancre dans le YAML, ou donnez-lui une valeur propre.",
   "document.not_a_list": "{path} n’est pas une liste : rien ne peut y être ajouté. Corrigez-le dans le YAML.",
+  "document.is_list": "{path} est une liste et n’a donc pas de clés. Écrivez-la d’abord sous forme de clés et valeurs dans le YAML.",
+  "document.is_text": "{path} est une valeur simple et n’a donc pas de clés. Écrivez-la d’abord sous forme de clés et valeurs dans le YAML.",
   "document.not_a_map": "Le fichier n’associe pas des clés à des valeurs : ce n’est pas un fichier Compose. Commencez-le par « services: ».",
   "document.body_broken": "La ligne {line} n’est pas du YAML valide. Corrigez-la ; rien n’a été modifié.",
   "document.body_comment": "Un commentaire derrière la clé gêne. Faites cette modification dans la vue YAML.",
