@@ -48,7 +48,7 @@ export function Board({ size }: { size: { width: number; height: number } }) {
   const readOnly = useDocument((state) => state.readOnly);
 
   const [start] = useState(() => {
-    const viewport: Viewport = viewportFor(extent(drawing, geometry, layers.ports), size);
+    const viewport: Viewport = viewportFor(extent(drawing, geometry, layers), size);
     return { viewport, zoom: viewport.zoom, view: seen(viewport, size) };
   });
   const plan = useMemo(() => planOf(geometry), [geometry]);
@@ -65,7 +65,7 @@ export function Board({ size }: { size: { width: number; height: number } }) {
     }),
     [build, drawing, byId, geometry, plan, detail, layers, selection, selectedEdges, overrides, problems, usage, readOnly, language],
   );
-  const whole = useMemo(() => extent(drawing, geometry, layers.ports), [drawing, geometry, layers.ports]);
+  const whole = useMemo(() => extent(drawing, geometry, layers), [drawing, geometry, layers]);
   const root = useRef<HTMLDivElement>(null);
   const gestures = useGestures(root);
   useApi(root, whole);

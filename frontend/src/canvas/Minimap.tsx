@@ -1,15 +1,18 @@
 import { useReactFlow, useStoreApi } from "@xyflow/react";
-import { memo, useEffect, useMemo, useRef } from "react";
+import { memo, useEffect, useMemo, useRef, useState } from "react";
 
 import type { NodeId } from "../document/types";
 import { t } from "../i18n";
-import { isGroupId, type Rect } from "../layout/geometry";
+import { isGroupId, kindOf, type Rect } from "../layout/geometry";
+import { hiddenKind } from "../layout/outside";
 import { usePaint } from "../store/paint";
+import { useView } from "../store/view";
 import { worst } from "./nodes/marks";
 import { useCanvas } from "./state";
 
 const WIDTH = 180;
 const HEIGHT = 120;
+const COLOURS = ["line", "card", "small", "error", "warning"] as const;
 
 /** The whole drawing in small, with what is wrong marked; pointing and dragging move the window over it. */
 export const Minimap = memo(function Minimap({ extent }: { extent: Rect }) {
@@ -19,6 +22,8 @@ export const Minimap = memo(function Minimap({ extent }: { extent: Rect }) {
   const flow = useReactFlow();
   const geometry = useCanvas((canvas) => canvas.geometry);
   const problems = usePaint((paint) => paint.problems);
+  const layers = useView((view) => view.layers);
+  const theme = useTheme();
   const area = useMemo(() => {
     const scale = Math.min(WIDTH / Math.max(1, extent.w), HEIGHT / Math.max(1, extent.h)) * 0.92;
     return { scale, x: (WIDTH - extent.w * scale) / 2 - extent.x * scale, y: (HEIGHT - extent.h * scale) / 2 - extent.y * scale };
@@ -30,16 +35,22 @@ export const Minimap = memo(function Minimap({ extent }: { extent: Rect }) {
     const sharp = Math.min(2, devicePixelRatio);
     picture.current.width = WIDTH * sharp;
     picture.current.height = HEIGHT * sharp;
-    const style = getComputedStyle(picture.current);
-    const colour = (name: string) => style.getPropertyValue(name);
+    const sample = picture.current.nextElementSibling as HTMLElement;
+    const colour = (name: string) => {
+      // A canvas knows no custom properties: the colour is resolved on an element.
+      sample.style.color = `var(${name})`;
+      return getComputedStyle(sample).color;
+    };
+    const colours = Object.fromEntries(COLOURS.map((name) => [name, colour(`--d-map-${name}`)])) as Record<(typeof COLOURS)[number], string>;
     paint.setTransform(area.scale * sharp, 0, 0, area.scale * sharp, area.x * sharp, area.y * sharp);
     for (const [id, box] of geometry.boxes) {
+      if (hiddenKind(kindOf(id), layers)) continue;
       if (isGroupId(id)) {
-        paint.strokeStyle = colour("--d-map-line");
+        paint.strokeStyle = colours.line;
         paint.lineWidth = 1 / area.scale;
         paint.strokeRect(box.ax, box.ay, box.w, box.h);
       } else {
-        paint.fillStyle = colour(id.startsWith("service:") ? "--d-map-card" : "--d-map-small");
+        paint.fillStyle = colours[id.startsWith("service:") ? "card" : "small"];
         paint.fillRect(box.ax, box.ay, box.w, box.h);
       }
     }
@@ -52,7 +63,7 @@ export const Minimap = memo(function Minimap({ extent }: { extent: Rect }) {
       const size = 4 / area.scale;
       const x = box.ax + box.w / 2;
       const y = box.ay + Math.min(box.h / 2, 60);
-      paint.fillStyle = colour(severity === "error" ? "--d-map-error" : "--d-map-warning");
+      paint.fillStyle = colours[severity === "error" ? "error" : "warning"];
       paint.beginPath();
       if (severity === "error") paint.rect(x - size, y - size, 2 * size, 2 * size);
       else {
@@ -62,7 +73,7 @@ export const Minimap = memo(function Minimap({ extent }: { extent: Rect }) {
       }
       paint.fill();
     }
-  }, [geometry, problems, area]);
+  }, [geometry, problems, area, layers, theme]);
 
   useEffect(() => {
     const show = () => {
@@ -104,3 +115,20 @@ export const Minimap = memo(function Minimap({ extent }: { extent: Rect }) {
     </div>
   );
 });
+
+/** Grows when light turns to dark or back: a picture does not follow by itself. */
+function useTheme(): number {
+  const [theme, setTheme] = useState(0);
+  useEffect(() => {
+    const changed = () => setTheme((before) => before + 1);
+    const query = matchMedia("(prefers-color-scheme: dark)");
+    const observer = new MutationObserver(changed);
+    observer.observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
+    query.addEventListener("change", changed);
+    return () => {
+      observer.disconnect();
+      query.removeEventListener("change", changed);
+    };
+  }, []);
+  return theme;
+}

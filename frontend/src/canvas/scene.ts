@@ -2,19 +2,18 @@
 import { Position, type Edge, type Node, type NodeHandle } from "@xyflow/react";
 
 import type {
-  Drawing, DrawingEdge, DrawingNode, EdgeKind, MachineNode, NodeId, Problem, RegionNode, ServiceNode,
+  Drawing, DrawingEdge, DrawingNode, MachineNode, NodeId, Problem, RegionNode, ServiceNode,
 } from "../document/types";
 import { isGroup, shownAs, type Geometry, type Rect } from "../layout/geometry";
-import { OUTSIDE, outsideOf } from "../layout/outside";
+import { hiddenKind, OUTSIDE, outsideOf, type Layers } from "../layout/outside";
 import { seenAt, type Override } from "./state";
 import { standsFor, type Detail, type Plan } from "./units";
 import type { Usage } from "./usage";
 import { edgeWords, nodeWords } from "./words";
 
-export type Layers = Readonly<Record<EdgeKind | "ports", boolean>>;
-
 export type CardNode = Node<{ node: ServiceNode }, "card">;
-export type SmallNode = Node<{ node: Exclude<DrawingNode, ServiceNode | MachineNode | RegionNode> }, "small">;
+/** `note`: what its only edge says, for what hangs under a card, where the edge itself has no room for words. */
+export type SmallNode = Node<{ node: Exclude<DrawingNode, ServiceNode | MachineNode | RegionNode>; note: string }, "small">;
 export type GroupNode = Node<
   { node: MachineNode | RegionNode; usage: Usage | null; summary: readonly NodeId[] | null; level: number }, "group"
 >;
@@ -57,10 +56,6 @@ export interface SceneInput {
 const OUTSIDE_MOST = 40;
 const Z = { region: 0, machine: 1, edge: 3, leaf: 4, selected: 5 };
 
-export function hiddenKind(kind: DrawingNode["kind"], layers: Layers): boolean {
-  return (kind === "volume" || kind === "network" || kind === "config" || kind === "secret") && !layers[kind];
-}
-
 /** Return a builder that remembers what it gave: React Flow passes over objects that it has seen. */
 export function sceneBuilder(): (input: SceneInput) => Scene {
   let nodes = new Map<string, { key: string; basis: unknown; node: CanvasNode }>();
@@ -71,6 +66,7 @@ export function sceneBuilder(): (input: SceneInput) => Scene {
     const nextNodes = new Map<string, { key: string; basis: unknown; node: CanvasNode }>();
     const result: CanvasNode[] = [];
     const cards = new Set<NodeId>();
+    const notes = notesOf(drawing);
 
     const keep = (id: string, key: string, basis: unknown, make: () => CanvasNode): void => {
       const old = nodes.get(id);
@@ -87,9 +83,10 @@ export function sceneBuilder(): (input: SceneInput) => Scene {
       const { x, y } = input.overrides.get(id) ?? box;
       const selected = input.selection.has(id);
       const problems = input.problems[id] ?? NONE;
-      const key = `${x},${y},${box.w},${box.h},${parent ?? ""},${selected},${problems.length},${input.readOnly},${input.words}`;
+      const note = notes.get(id) ?? "";
+      const key = `${x},${y},${box.w},${box.h},${parent ?? ""},${selected},${problems.length},${input.readOnly},${input.words},${note}`;
       keep(id, key, node, () => ({
-        id, type: node.kind === "service" ? "card" : "small", position: { x, y }, data: { node },
+        id, type: node.kind === "service" ? "card" : "small", position: { x, y }, data: { node, note },
         ...frame(box, parent, selected ? Z.selected : Z.leaf, selected),
         ariaLabel: nodeWords(node, problems),
         draggable: !input.readOnly, connectable: !input.readOnly && node.kind === "service", handles: handlesOf(box),
@@ -108,7 +105,7 @@ export function sceneBuilder(): (input: SceneInput) => Scene {
       const problems = input.problems[id] ?? NONE;
       const usage = input.usage.get(id) ?? null;
       const summary = opened || node.collapsed ? null : unit.all;
-      const level = opened ? 2 : detail.level;
+      const level = opened && detail.level !== 1 ? 2 : detail.level;
       const key =
         `${x},${y},${size.w},${size.h},${parent ?? ""},${selected},${problems.length},${level},${summary !== null},` +
         `${usage?.cpus},${usage?.memory},${usage?.services},${input.readOnly},${input.words},${summary ? geometry.key.length : 0}`;
@@ -188,7 +185,7 @@ export function sceneBuilder(): (input: SceneInput) => Scene {
     }
     for (const service of reached) {
       const ports = drawing.published.filter((one) => one.service === service).map((one) => one.port);
-      const label = ports.map((port) => (port.published === "" ? port.target : port.published)).slice(0, 3).join(", ");
+      const label = [...new Set(ports.map((port) => port.published || port.target))].slice(0, 3).join(", ");
       keepEdge(`${OUTSIDE}>${service}`, label, OUTSIDE, () => ({
         id: `${OUTSIDE}>${service}`, type: "flow", source: OUTSIDE, target: service, zIndex: Z.edge,
         selectable: false, focusable: false, className: "d-edge d-edge-ports", ariaLabel: null as unknown as string,
@@ -222,6 +219,18 @@ export function sceneBuilder(): (input: SceneInput) => Scene {
 }
 
 const NONE: Problem[] = [];
+const noted = new WeakMap<readonly DrawingEdge[], Map<NodeId, string>>();
+
+function notesOf(drawing: Drawing): Map<NodeId, string> {
+  let notes = noted.get(drawing.edges);
+  if (notes) return notes;
+  notes = new Map();
+  for (const edge of drawing.edges)
+    if (edge.kind !== "depends_on") notes.set(edge.target, notes.has(edge.target) ? "" : edge.label);
+  noted.set(drawing.edges, notes);
+  return notes;
+}
+
 
 function frame(size: { w: number; h: number }, parent: NodeId | null, zIndex: number, selected: boolean) {
   return {

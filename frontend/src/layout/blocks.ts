@@ -17,7 +17,7 @@ export interface EdgeIndex {
 }
 
 export interface Blocks extends Level {
-  blocks: readonly { id: NodeId; w: number; h: number }[];
+  blocks: readonly { id: NodeId; w: number; h: number; anchor: number }[];
   satellites: Satellites;
 }
 
@@ -78,7 +78,7 @@ export function blocksOf(
     .map((node) => {
       const { w, h } = sizeOf(node.id);
       const below = (satellites.get(node.id) ?? []).reduce((sum, id) => sum + sizeOf(id).h + GAP / 2, 0);
-      return { id: node.id, w, h: h + below };
+      return { id: node.id, w, h: h + below, anchor: h / 2 };
     });
   const at = new Map(blocks.map((block, position) => [block.id, position]));
   const links: Link[] = [];

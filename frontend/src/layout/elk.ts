@@ -8,14 +8,16 @@ import type { Level } from "./layered";
 import { layoutWell, type Places } from "./layout";
 
 const DEADLINE_MS = 60_000;
-const WRAP_FROM = 18;
+/** A level wider than this many times its height is laid out again, wrapped, when it does not fit a screen. */
+const WIDE = 3.4;
+const SCREEN = 1_500;
+const WRAPS_FROM = 5;
 
 let engine: { elk: ELK; worker: Worker } | null = null;
 let running: AbortController | null = null;
 
-/** What the engine is asked for one level; long chains are wrapped, so that they stay about as wide as a screen. */
-export function elkGraph(level: Level): ElkNode {
-  const wrap = level.blocks.length >= WRAP_FROM;
+/** What the engine is asked for one level. */
+export function elkGraph(level: Level, wrap = false): ElkNode {
   return {
     id: "level",
     layoutOptions: {
@@ -31,11 +33,31 @@ export function elkGraph(level: Level): ElkNode {
       "elk.separateConnectedComponents": "true",
       ...(wrap ? { "elk.layered.wrapping.strategy": "MULTI_EDGE" } : {}),
     },
-    children: level.blocks.map((block, index) => ({ id: String(index), width: block.w, height: block.h })),
-    edges: level.links.map(([from, to], index) => ({
-      id: `e${index}`, sources: [String(from)], targets: [String(to)],
-    })),
+    children: level.blocks.map((block, index) => {
+      const y = block.anchor ?? block.h / 2;
+      return {
+        id: String(index), width: block.w, height: block.h, layoutOptions: { "elk.portConstraints": "FIXED_POS" },
+        ports: [
+          { id: `${index}<`, x: 0, y, width: 0, height: 0, layoutOptions: { "elk.port.side": "WEST" } },
+          { id: `${index}>`, x: block.w, y, width: 0, height: 0, layoutOptions: { "elk.port.side": "EAST" } },
+        ],
+      };
+    }),
+    edges: level.links.map(([from, to], index) => ({ id: `e${index}`, sources: [`${from}>`], targets: [`${to}<`] })),
   };
+}
+
+/** Solve one level; long chains are wrapped, so that they stay about as wide as a screen. */
+export async function solveLevel(level: Level, layout: (graph: ElkNode) => Promise<ElkNode>): Promise<Places> {
+  const places = placesOf(await layout(elkGraph(level)), level.blocks.length);
+  if (level.blocks.length < WRAPS_FROM || !tooWide(level, places)) return places;
+  return placesOf(await layout(elkGraph(level, true)), level.blocks.length);
+}
+
+function tooWide(level: Level, places: Places): boolean {
+  const w = Math.max(...places.map((place, index) => place.x + level.blocks[index]!.w));
+  const h = Math.max(...places.map((place, index) => place.y + level.blocks[index]!.h));
+  return w > SCREEN && w > WIDE * h;
 }
 
 export function placesOf(solved: ElkNode, count: number): Places {
@@ -67,8 +89,8 @@ export async function layoutByElk(drawing: Drawing, memory: Memory): Promise<Geo
       const stopped = new Promise<never>((_, reject) => {
         control.signal.addEventListener("abort", () => reject(control.signal.reason as Error), { once: true });
       });
-      const solved = await Promise.race([elk.layout(elkGraph(level)), stopped]);
-      return placesOf(solved, level.blocks.length);
+      stopped.catch(() => undefined); // heard by the race while it runs, by nobody after it
+      return solveLevel(level, (graph) => Promise.race([elk.layout(graph), stopped]));
     };
     return await layoutWell(drawing, memory, solve, control.signal);
   } finally {

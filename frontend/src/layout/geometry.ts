@@ -37,7 +37,7 @@ export interface Geometry {
 }
 
 export const GRID = 12;
-export const CARD = { w: 228, h: 132 } as const;
+export const CARD = { w: 228, h: 108 } as const;
 export const SMALL = { w: 192, h: 48 } as const;
 export const FOLDED = { w: 276, h: 60 } as const;
 export const PAD = 24;

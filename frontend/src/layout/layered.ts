@@ -4,6 +4,8 @@ import { GAP, LAYER_GAP, snap, type Rect } from "./geometry";
 export interface Block {
   w: number;
   h: number;
+  /** Height at which edges come in and go out; the middle when nothing is said. */
+  anchor?: number;
 }
 
 export type Link = readonly [from: number, to: number];
@@ -107,10 +109,10 @@ function component(
     // Each block stands as near as it can to the middle of those that lead to it.
     let free = top;
     for (const member of column) {
-      const from = before[member]!.map((one) => ({ at: inside.get(one), h: blocks[one]!.h }))
+      const from = before[member]!.map((one) => ({ at: inside.get(one), middle: middleOf(blocks[one]!) }))
         .filter((one) => one.at !== undefined && one.at.y >= top && one.at.x < x);
-      const middle = from.reduce((sum, one) => sum + one.at!.y + one.h / 2, 0) / (from.length || 1);
-      const wanted = from.length > 0 && column.length < tallest ? middle - blocks[member]!.h / 2 : free;
+      const middle = from.reduce((sum, one) => sum + one.at!.y + one.middle, 0) / (from.length || 1);
+      const wanted = from.length > 0 && column.length < tallest ? middle - middleOf(blocks[member]!) : free;
       const y = Math.max(free, wanted);
       inside.set(member, { x, y });
       free = y + blocks[member]!.h + GAP;
@@ -120,6 +122,10 @@ function component(
     x += width + LAYER_GAP;
   }
   return { rect: { w: right, h: bottom }, inside };
+}
+
+function middleOf(block: Block): number {
+  return block.anchor ?? block.h / 2;
 }
 
 /** Return the layer of each member; edges that close a cycle are left out of account. */

@@ -1,5 +1,7 @@
-import type { Drawing } from "../document/types";
-import { LAYER_GAP, snap, type Geometry, type Rect } from "./geometry";
+import type { Drawing, EdgeKind, Kind } from "../document/types";
+import { absolute, kindOf, LAYER_GAP, snap, union, type Geometry, type Rect } from "./geometry";
+
+export type Layers = Readonly<Record<EdgeKind | "ports", boolean>>;
 
 /** The id of the mark that stands for the world outside; no node of a drawing has such a name. */
 export const OUTSIDE = "outside:";
@@ -17,9 +19,15 @@ export function outsideOf(drawing: Drawing, geometry: Geometry): Rect | null {
   return { x: geometry.bounds.x - LAYER_GAP - SIZE, y: snap(middle - SIZE / 2), w: SIZE, h: SIZE };
 }
 
-/** What is fitted into the window: all nodes, and the mark of the outside when it is drawn. */
-export function extent(drawing: Drawing, geometry: Geometry, ports: boolean): Rect {
-  const mark = ports ? outsideOf(drawing, geometry) : null;
-  const { x, y, w, h } = geometry.bounds;
-  return mark ? { x: mark.x, y, w: w + x - mark.x, h } : { x, y, w, h };
+/** Kinds of nodes that are drawn with the layer of their edges only. */
+export function hiddenKind(kind: Kind, layers: Layers): boolean {
+  return (kind === "volume" || kind === "network" || kind === "config" || kind === "secret") && !layers[kind];
+}
+
+/** What is fitted into the window: all nodes of the shown layers, and the mark of the outside when it is drawn. */
+export function extent(drawing: Drawing, geometry: Geometry, layers: Layers): Rect {
+  const mark = layers.ports ? outsideOf(drawing, geometry) : null;
+  const rects: Rect[] = mark ? [mark] : [];
+  for (const [id, box] of geometry.boxes) if (!hiddenKind(kindOf(id), layers)) rects.push(absolute(box));
+  return union(rects);
 }

@@ -6,6 +6,8 @@ export interface Way {
   /** The middle, where a label goes. */
   x: number;
   y: number;
+  /** The target hangs under the source: there is no room for a label. */
+  hangs: boolean;
 }
 
 const LEAST_BEND = 36;
@@ -23,7 +25,7 @@ function elbow(from: Rect, to: Rect): Way {
   const x = from.x + 18;
   const y = to.y + to.h / 2;
   const start = from.y + from.h;
-  return { d: `M${r(x)} ${r(start)}V${r(y - 8)}Q${r(x)} ${r(y)} ${r(x + 8)} ${r(y)}H${r(to.x)}`, x, y: (start + y) / 2 };
+  return { d: `M${r(x)} ${r(start)}V${r(y - 8)}Q${r(x)} ${r(y)} ${r(x + 8)} ${r(y)}H${r(to.x)}`, x, y: (start + y) / 2, hangs: true };
 }
 
 function across(from: Rect, to: Rect): Way {
@@ -35,7 +37,7 @@ function across(from: Rect, to: Rect): Way {
   const bend = Math.max(LEAST_BEND, Math.abs(x2 - x1) / 2) * (forward ? 1 : -1);
   return {
     d: `M${r(x1)} ${r(y1)}C${r(x1 + bend)} ${r(y1)} ${r(x2 - bend)} ${r(y2)} ${r(x2)} ${r(y2)}`,
-    x: (x1 + x2) / 2, y: (y1 + y2) / 2,
+    x: (x1 + x2) / 2, y: (y1 + y2) / 2, hangs: false,
   };
 }
 
@@ -48,7 +50,7 @@ function down(from: Rect, to: Rect): Way {
   const bend = Math.max(LEAST_BEND / 2, Math.abs(y2 - y1) / 2) * (below ? 1 : -1);
   return {
     d: `M${r(x1)} ${r(y1)}C${r(x1)} ${r(y1 + bend)} ${r(x2)} ${r(y2 - bend)} ${r(x2)} ${r(y2)}`,
-    x: (x1 + x2) / 2, y: (y1 + y2) / 2,
+    x: (x1 + x2) / 2, y: (y1 + y2) / 2, hangs: false,
   };
 }
 

@@ -5,7 +5,7 @@ import Elk from "elkjs/lib/elk.bundled.js";
 import { describe, expect, it } from "vitest";
 
 import type { Drawing, NodeId, Point } from "../../src/document/types";
-import { elkGraph, placesOf } from "../../src/layout/elk";
+import { solveLevel } from "../../src/layout/elk";
 import { groupAt, overlaps, structureKey, type Geometry } from "../../src/layout/geometry";
 import { layoutNow, layoutWell } from "../../src/layout/layout";
 import { synthetic } from "../../bench/synthetic";
@@ -56,7 +56,7 @@ function pin(drawing: Drawing, id: NodeId, at: Point | null): Drawing {
 
 const bundled = new Elk();
 const byElk = (drawing: Drawing) =>
-  layoutWell(drawing, new Map(), async (level) => placesOf(await bundled.layout(elkGraph(level)), level.blocks.length));
+  layoutWell(drawing, new Map(), (level) => solveLevel(level, (graph) => bundled.layout(graph)));
 
 describe("the layout of the shared files", () => {
   it("puts no two siblings over each other, at once and by ELK", async () => {

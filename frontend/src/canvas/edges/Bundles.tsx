@@ -34,7 +34,7 @@ export const Bundles = memo(function Bundles({ bundles, plan, level }: { bundles
         <path d={rest.d} />
         {along ? <path d={along.d} /> : null}
         {counts.length <= COUNTED_UP_TO
-          ? counts.map(({ key, x, y, count }) => <text key={key} x={x} y={y} fontSize={FONT[level]}>{count}</text>)
+          ? counts.map(({ key, x, y, count }) => <text key={key} x={x} y={y} style={{ fontSize: FONT[level] }}>{count}</text>)
           : null}
       </svg>
     </ViewportPortal>

@@ -16,13 +16,13 @@ export const Flow = memo(function Flow({ id, source, target, data }: EdgeProps<C
   const from = rectOf(store.getState(), source);
   const to = rectOf(store.getState(), target);
   if (!from || !to) return null;
-  const { d, x, y } = way(from, to);
+  const { d, x, y, hangs } = way(from, to);
   const label = change === undefined ? data?.label : `${change === "added" ? "+" : "−"} ${data?.label ?? ""}`;
   return (
     <>
       <path className="react-flow__edge-interaction d-edge-reach" d={d} />
       <path className={`react-flow__edge-path d-edge-path ${change ? `d-edge-${change}` : ""}`} d={d} markerEnd="url(#d-arrow)" />
-      {label ? <text className="d-edge-label" x={x} y={y}>{label}</text> : null}
+      {label && !hangs ? <text className="d-edge-label" x={x} y={y}>{label}</text> : null}
     </>
   );
 });

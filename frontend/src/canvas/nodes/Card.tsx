@@ -57,7 +57,7 @@ function Facts({ node }: { node: ServiceNode }) {
       <span className={node.replicas === 1 ? "d-quiet" : ""} title={t("canvas.replicas", { count: node.replicas })}>
         ×{node.replicas}
       </span>
-      <span className={size === "" ? "d-quiet" : ""}>{size === "" ? t("canvas.no_size") : size}</span>
+      <span>{size}</span>
     </div>
   );
 }

@@ -1,4 +1,4 @@
-import { NodeResizer, type NodeProps } from "@xyflow/react";
+import { Handle, NodeResizer, Position, type NodeProps } from "@xyflow/react";
 import { memo, useMemo } from "react";
 
 import type { MachineNode, RegionNode } from "../../document/types";
@@ -124,6 +124,8 @@ export const Outside = memo(function Outside() {
     <div className="d-outside">
       <Glyph name="outside" size={28} />
       <span>{t("canvas.outside")}</span>
+      {/* React Flow measures what is on the page, and joins edges to nothing else. */}
+      <Handle type="source" position={Position.Right} className="d-fixed" isConnectable={false} />
     </div>
   );
 });

@@ -10,10 +10,10 @@ import { ChangeBand, ProblemMark, useChange } from "./marks";
 
 /** A volume, network, config or secret. */
 export const Small = memo(function Small({ data }: NodeProps<SmallNode>) {
-  const node = data.node;
+  const { node, note } = data;
   const { className, band } = useChange(node.id);
   const target = useTarget(node.id);
-  const parts = [kindWord(node.kind)];
+  const parts = [kindWord(node.kind), ...(note === "" ? [] : [note])];
   if (node.kind === "volume" && node.capacity !== "") parts.push(node.capacity);
   if (node.kind === "network" && node.internal) parts.push(t("canvas.internal"));
   if ((node.kind === "volume" || node.kind === "network") && node.external) parts.push(t("canvas.external"));
@@ -22,7 +22,7 @@ export const Small = memo(function Small({ data }: NodeProps<SmallNode>) {
       <Glyph name={node.kind} />
       <div>
         <b title={node.name}>{node.name}</b>
-        <span>{parts.join(" · ")}</span>
+        <span title={note || undefined}>{parts.join(" · ")}</span>
       </div>
       <ProblemMark id={node.id} />
       <ChangeBand band={band} />

@@ -20,7 +20,6 @@ export const canvas = {
   "canvas.replicas_one": "{count} replica",
   "canvas.replicas_other": "{count} replicas",
   "canvas.cpus": "{cpus} CPU",
-  "canvas.no_size": "no limits",
   "canvas.no_image": "no image",
   "canvas.built_here": "built from source",
   "canvas.format.image": "Image",

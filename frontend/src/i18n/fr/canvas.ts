@@ -20,7 +20,6 @@ export const canvas = {
   "canvas.replicas_one": "{count} réplique",
   "canvas.replicas_other": "{count} répliques",
   "canvas.cpus": "{cpus} CPU",
-  "canvas.no_size": "sans limites",
   "canvas.no_image": "sans image",
   "canvas.built_here": "construit depuis les sources",
   "canvas.format.image": "Image",
