@@ -1,4 +1,3 @@
-import { answer } from "./answer";
 import type { Answer, Request } from "./protocol";
 
 interface Waiting {
@@ -30,7 +29,7 @@ function start(): Worker {
 
 /** Ask the document worker; without workers (tests) the answer is made here. */
 export function ask<R extends Request>(request: R): Promise<Answer<R>> {
-  if (typeof Worker === "undefined") return Promise.resolve().then(() => answer(request) as Answer<R>);
+  if (typeof Worker === "undefined") return import("./answer").then(({ answer }) => answer(request) as Answer<R>);
   worker ??= start();
   const id = ++number;
   return new Promise((resolve, reject) => {
