@@ -53,7 +53,15 @@ export function startLive(boot: Boot): () => void {
   };
   document.addEventListener("visibilitychange", awake);
   window.addEventListener("online", awake);
+  // The actions know this module, so they are loaded after it.
+  let unregister = (): void => undefined;
+  let ended = false;
+  void import("./actions").then(({ registerDeployActions }) => {
+    if (!ended) unregister = registerDeployActions(boot);
+  });
   return () => {
+    ended = true;
+    unregister();
     stop();
     document.removeEventListener("visibilitychange", awake);
     window.removeEventListener("online", awake);

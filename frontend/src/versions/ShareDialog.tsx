@@ -9,6 +9,7 @@ import { t } from "../i18n";
 import { moment, sinceWords } from "../i18n/time";
 import { useSync } from "../store/sync";
 import { useView } from "../store/view";
+import { copy } from "./copy";
 
 type Share = Schemas["Share"];
 const DAYS = [1, 7, 30, 90, 0];
@@ -127,14 +128,4 @@ function Sharing({ blueprint, mayWrite }: { blueprint: string; mayWrite: boolean
       )}
     </Dialog>
   );
-}
-
-/** Copy a text; where the clipboard is closed (no TLS) the field is there to be copied from. */
-export async function copy(text: string): Promise<void> {
-  try {
-    await navigator.clipboard.writeText(text);
-    useView.getState().say({ key: "editor.copied" });
-  } catch {
-    useView.getState().say({ key: "editor.not_copied" }, "refused");
-  }
 }
