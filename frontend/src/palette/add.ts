@@ -1,7 +1,7 @@
 import { canvasApi } from "../app/canvasApi";
 import { perform, selectedGroup } from "../app/gestures";
 import { freeName } from "../app/names";
-import type { DrawingNode, Kind, NodeId, Point } from "../document/types";
+import type { DrawingNode, NodeId, Point } from "../document/types";
 import { useDocument } from "../store/document";
 import { useView } from "../store/view";
 import { fits, type Item } from "./items";
@@ -12,9 +12,9 @@ import { fits, type Item } from "./items";
  */
 export async function addItem(item: Item, landing?: { parent: NodeId | null; at: Point }): Promise<NodeId | null> {
   const { drawing } = useDocument.getState();
-  const parent = fitting(item, landing ? landing.parent : selectedGroup());
+  const { parent, at: dropped } = fitting(item, landing ? landing.parent : selectedGroup(), landing?.at);
   // In a group the layout finds a free place; on the canvas what is added should be seen.
-  const at = landing?.at ?? (parent === null ? freePlace(canvasApi.center(), drawing.nodes) : undefined);
+  const at = dropped ?? (parent === null ? freePlace(canvasApi.center(), drawing.nodes) : undefined);
   const name = freeName(drawing.nodes, item.kind, item.name);
   const value = item.value();
   let made: NodeId[] | null;
@@ -33,7 +33,7 @@ export async function addItem(item: Item, landing?: { parent: NodeId | null; at:
 }
 
 const STEP: Point = [300, 180];
-const TRIES = 200;
+const RINGS = 8;
 
 /** Return the place nearest to a point, in widening rings of cards, that no card outside of all groups lies on. */
 export function freePlace([x, y]: Point, nodes: readonly DrawingNode[]): Point {
@@ -43,27 +43,31 @@ export function freePlace([x, y]: Point, nodes: readonly DrawingNode[]): Point {
   });
   const free = ([left, top]: Point): boolean =>
     taken.every(({ at, size }) => left + 240 <= at[0] || left >= at[0] + size[0] || top + 130 <= at[1] || top >= at[1] + size[1]);
-  for (let ring = 0, tries = 0; tries < TRIES; ring++) {
-    for (let column = -ring; column <= ring; column++) {
-      for (let row = -ring; row <= ring; row++) {
-        if (Math.max(Math.abs(column), Math.abs(row)) !== ring) continue;
-        tries++;
-        const place: Point = [Math.round(x + column * STEP[0]), Math.round(y + row * STEP[1])];
-        if (free(place)) return place;
-      }
+  for (let ring = 0; ring < RINGS; ring++) {
+    const around: Point[] = [];
+    for (let column = -ring; column <= ring; column++)
+      for (let row = -ring; row <= ring; row++) if (Math.max(Math.abs(column), Math.abs(row)) === ring) around.push([column, row]);
+    // To the right and below first, as one reads.
+    around.sort((a, b) => Math.abs(a[0]) + Math.abs(a[1]) - Math.abs(b[0]) - Math.abs(b[1]) || b[0] - a[0] || b[1] - a[1]);
+    for (const [column, row] of around) {
+      const place: Point = [Math.round(x + column * STEP[0]), Math.round(y + row * STEP[1])];
+      if (free(place)) return place;
     }
   }
   return [Math.round(x), Math.round(y)];
 }
 
-/** Return the nearest group, outwards, that an item may stand in. */
-function fitting(item: Item, wanted: NodeId | null): NodeId | null {
+/** Return the nearest group, outwards, that an item may stand in, and the place as that group counts it. */
+function fitting(item: Item, wanted: NodeId | null, landed?: Point): { parent: NodeId | null; at: Point | undefined } {
   const { nodes } = useDocument.getState().drawing;
+  let at = landed;
   for (let id = wanted; id; ) {
     const group = nodes.find((node) => node.id === id);
-    if (!group) return null;
-    if (fits(item, group.kind as Kind)) return group.id;
+    if (!group) break;
+    if (fits(item, group.kind)) return { parent: group.id, at };
+    const origin = canvasApi.placeOf(group.id)?.at ?? group.at ?? [0, 0];
+    at = at && [at[0] + origin[0], at[1] + origin[1]];
     id = group.parent;
   }
-  return null;
+  return { parent: null, at };
 }

@@ -84,8 +84,7 @@ export const ITEMS: readonly Item[] = [
   { id: "region", kind: "region", group: "places", icon: "cloud", name: "region", finds: "cloud site datacenter", value: () => null },
 ];
 
-/** True for what can stand in a machine; everything but regions can stand in a region. */
+/** Services stand in machines and regions, machines in regions; all else is shared and stands in nothing. */
 export function fits(item: Pick<Item, "kind">, parent: Kind): boolean {
-  if (parent === "machine") return item.kind === "service";
-  return parent === "region" && item.kind !== "region";
+  return item.kind === "service" ? parent === "machine" || parent === "region" : item.kind === "machine" && parent === "region";
 }

@@ -74,6 +74,15 @@ describe("what the palette adds", () => {
     expect(node(second)?.parent).toBe("region:region");
   });
 
+  it("is counted from the group that it really goes into when it was dropped on one that does not take it", async () => {
+    await open("x-escale:\n  regions: {paris: }\n  machines:\n    front: {region: paris}\n  canvas:\n    regions: {paris: [500, 0]}\n    machines: {front: [100, 60]}\n");
+    const volume = await addItem(item("volume"), { parent: "machine:front", at: [10, 20] });
+    const second = await addItem(item("machine"), { parent: "machine:front", at: [10, 20] });
+    const node = (id: string | null) => useDocument.getState().drawing.nodes.find((each) => each.id === id);
+    expect(node(volume)).toMatchObject({ parent: null, at: [610, 80] });
+    expect(node(second)).toMatchObject({ parent: "region:paris", at: [110, 80] });
+  });
+
   it("never covers what is there already", async () => {
     for (let count = 0; count < 12; count++) await addItem(item("web"));
     const places = useDocument.getState().drawing.nodes.map((node) => node.at?.join());
@@ -85,6 +94,7 @@ describe("what the palette adds", () => {
     expect(fits(item("web"), "machine")).toBe(true);
     expect(fits(item("machine"), "machine")).toBe(false);
     expect(fits(item("region"), "region")).toBe(false);
+    expect(fits(item("volume"), "region")).toBe(false);
   });
 });
 
