@@ -99,7 +99,7 @@ function Group({ change, changes }: { change: (typeof ORDER)[number]; changes: C
   const title = <><Icon name={CHANGE_ICONS[change] ?? "equal"} small /> {t(`deploy.count.${change}`, { count: changes.length })}</>;
   const list = <ul className="d-changes">{changes.map((each) => <Row key={each.resource} change={each} />)}</ul>;
   return (
-    <details className={`d-group is-${change}`} open={change !== "keep"}>
+    <details className={`d-plan-group is-${change}`} open={change !== "keep"}>
       <summary>{title}</summary>
       {list}
     </details>

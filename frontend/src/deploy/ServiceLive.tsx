@@ -46,7 +46,7 @@ export function ServiceLive({ service }: { service: string }) {
               ))}
             </ul>
             {ports.length > 0 ? (
-              <ul className="d-ports" aria-label={t("deploy.ports")}>
+              <ul className="d-reach" aria-label={t("deploy.ports")}>
                 {ports.map(({ published, target, protocol }, at) => {
                   const address = machines.flatMap(({ addresses }) => addresses)[0];
                   const reach = address ? `${address.includes(":") ? `[${address}]` : address}:${published}` : published;

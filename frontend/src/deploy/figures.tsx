@@ -16,7 +16,7 @@ export function Counts({ counts }: { counts: Record<string, number> }) {
   return (
     <ul className="d-counts">
       {shown.map((change) => (
-        <li key={change} className={`d-change is-${change}`}><Icon name={CHANGE_ICONS[change] ?? "equal"} small /> {t(`deploy.count.${change}`, { count: counts[change] ?? 0 })}</li>
+        <li key={change} className={`d-tally is-${change}`}><Icon name={CHANGE_ICONS[change] ?? "equal"} small /> {t(`deploy.count.${change}`, { count: counts[change] ?? 0 })}</li>
       ))}
     </ul>
   );
@@ -53,7 +53,7 @@ export function Capacity({ wanted, room, machines }: { wanted: Record<string, nu
         return (
           <div key={key} className="d-need">
             <span>{label}</span>
-            <span className={over ? "num d-over" : "num"}>
+            <span className={over ? "num d-too-much" : "num"}>
               {over ? <Icon name="alert-triangle" small label={t("deploy.too_much")} /> : null}
               {total > 0
                 ? t("deploy.want_of", { wanted: number(want, 1), free: number(Math.max(0, total - used), 0), unit })

@@ -140,9 +140,9 @@ function Compare({ versions, onText }: { versions: Version[]; onText: () => void
           <p>
             {diff.nodes.length + diff.edges.length === 0 ? t("editor.no_difference") : null}
             {(["added", "changed", "removed"] as const).filter((change) => counts[change] > 0).map((change) => (
-              <span key={change} className={`d-change is-${change}`}>{t(`editor.diff.${change}`, { count: counts[change] })}</span>
+              <span key={change} className={`d-tally is-${change}`}>{t(`editor.diff.${change}`, { count: counts[change] })}</span>
             ))}
-            {diff.edges.length > 0 ? <span className="d-change">{t("editor.diff.edges", { count: diff.edges.length })}</span> : null}
+            {diff.edges.length > 0 ? <span className="d-tally">{t("editor.diff.edges", { count: diff.edges.length })}</span> : null}
           </p>
           <Removed nodes={removedNodes} />
           <div className="row row-wrap">

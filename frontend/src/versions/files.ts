@@ -76,21 +76,3 @@ export async function joined(sources: readonly Source[]): Promise<string> {
 }
 
 export const tooLarge = (text: string): boolean => bytesOf(text) > MAX_BYTES;
-
-/** Hand a file to the browser to keep. */
-export function download(content: BlobPart, name: string, type: string): void {
-  const url = URL.createObjectURL(new Blob([content], { type }));
-  const link = document.createElement("a");
-  link.href = url;
-  link.download = name;
-  document.body.append(link);
-  link.click();
-  link.remove();
-  setTimeout(() => URL.revokeObjectURL(url), 10_000);
-}
-
-/** A name that every file system takes. */
-export function fileName(name: string, extension: string): string {
-  const clean = name.normalize("NFKD").replace(/[^\w.-]+/g, "-").replace(/^[-.]+|[-.]+$/g, "").slice(0, 80);
-  return `${clean || "compose"}.${extension}`;
-}

@@ -157,7 +157,9 @@ export const editor = {
   "editor.export_svg_text": "The whole drawing, sharp at any size.",
   "editor.export_png": "PNG picture",
   "editor.export_png_text": "The whole drawing, for slides and pages.",
-  "editor.export_failed": "The picture could not be made: {why}",
+  "editor.export_theme": "Colours",
+  "editor.export_light": "Light",
+  "editor.export_dark": "Dark",
   "editor.exporting": "The picture is being made.",
 
   "editor.share": "Share a link",

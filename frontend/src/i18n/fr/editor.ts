@@ -157,7 +157,9 @@ export const editor: Record<string, string> = {
   "editor.export_svg_text": "Tout le dessin, net à toute taille.",
   "editor.export_png": "Image PNG",
   "editor.export_png_text": "Tout le dessin, pour des présentations et des pages.",
-  "editor.export_failed": "L’image n’a pas pu être faite : {why}",
+  "editor.export_theme": "Couleurs",
+  "editor.export_light": "Claires",
+  "editor.export_dark": "Sombres",
   "editor.exporting": "L’image est en cours de préparation.",
 
   "editor.share": "Partager un lien",
