@@ -1,9 +1,12 @@
 // @vitest-environment jsdom
+import { readFileSync } from "node:fs";
+
 import { cleanup, fireEvent, render, screen, waitFor } from "@testing-library/react";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
 import { actions, isEnabled, registerActions } from "../../src/app/actions";
 import { CommandPalette } from "../../src/app/CommandPalette";
+import { EDGE_ICONS, ICONS } from "../../src/app/kinds";
 import { installKeys, matches, showKeys } from "../../src/app/keys";
 import { rank } from "../../src/app/rank";
 import { RemoveDialog } from "../../src/app/RemoveDialog";
@@ -37,6 +40,12 @@ describe("the table of actions", () => {
   it("has words in both languages for all of them", () => {
     const missing = actions().filter(({ label }) => !(label in en) || !(label in fr)).map(({ id }) => id);
     expect(missing).toEqual([]);
+  });
+
+  it("has icons that are in the portal's sprite", () => {
+    const sprite = readFileSync(new URL("../../../static/icons.svg", `file://${import.meta.filename}`), "utf8");
+    const wanted = [...actions().map(({ icon }) => icon ?? "command"), ...Object.values(ICONS), ...Object.values(EDGE_ICONS)];
+    expect(wanted.filter((icon) => !sprite.includes(`id="${icon}"`))).toEqual([]);
   });
 
   it("gives no two actions the same keys", () => {
