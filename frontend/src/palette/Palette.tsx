@@ -88,15 +88,14 @@ function Tile({ item, onDrag }: { item: Item; onDrag: (drag: Drag | null) => voi
         if (event.button !== 0) return;
         start.current = { x: event.clientX, y: event.clientY, pointer: event.pointerId };
         dragging.current = false;
+        // At once: a quick hand is off the tile before it has moved far enough to mean a drag.
+        event.currentTarget.setPointerCapture(event.pointerId);
       }}
       onPointerMove={(event) => {
         const from = start.current;
         if (!from || from.pointer !== event.pointerId) return;
         if (!dragging.current && Math.hypot(event.clientX - from.x, event.clientY - from.y) < STARTS_AFTER_PX) return;
-        if (!dragging.current) {
-          dragging.current = true;
-          event.currentTarget.setPointerCapture(event.pointerId);
-        }
+        dragging.current = true;
         onDrag({ item, x: event.clientX, y: event.clientY });
         canvasApi.hover({ clientX: event.clientX, clientY: event.clientY });
       }}
