@@ -36,7 +36,10 @@ export function useApi(root: RefObject<HTMLDivElement | null>, whole: Rect): voi
     };
     const before = { ...canvasApi };
     Object.assign(canvasApi, {
-      dropAt: hit,
+      dropAt: (x, y) => {
+        touched.current = true; // what is put somewhere stays under the hand
+        return hit(x, y);
+      },
       hover: (point) => useCanvas.getState().set({ dropTarget: point ? hit(point.clientX, point.clientY)?.parent ?? null : null }),
       center: () => {
         const view = seen(flow.getViewport(), size());

@@ -123,6 +123,7 @@ export function startFindings(boot: Boot): () => void {
 }
 
 async function validate(boot: Boot, compose: string, signal: AbortSignal) {
+  if (compose.trim() === "") return []; // an empty drawing is a beginning, not a mistake
   const { draft, blueprint } = useSync.getState();
   // A shared drawing's own files are not for us: what stands beside it is not looked at.
   const beside = boot.mode === "shared" ? {} : draft ? { draft } : blueprint ? { blueprint: blueprint.id } : {};
@@ -133,6 +134,7 @@ async function validate(boot: Boot, compose: string, signal: AbortSignal) {
 type Wish = Parameters<typeof askPreview>[0];
 
 function wishesOf(boot: Boot, compose: string): Wish[] {
+  if (compose.trim() === "") return [];
   const { drawing } = useDocument.getState();
   const targets = useTargets.getState();
   const { draft, blueprint } = useSync.getState();
