@@ -29,7 +29,7 @@ export function changeFlow(context: FlowContext, node: Collection, changes: Twig
   const { style } = context.source;
   const json = isJson(node) || (isMap(node) ? false : node.items.some(isJson));
   if (isMap(node)) {
-    const want = json ? "double" : commonQuote(node.items.map((pair) => pair.value));
+    const want = json ? "double" : commonQuote(node.items.map((pair) => pair.value), 2);
     const seen = new Set<string>();
     node.items.forEach((pair, index) => {
       const key = keyOf(pair);

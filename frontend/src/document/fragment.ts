@@ -1,6 +1,6 @@
 /** Pieces of Compose that are put into a text: pasted, duplicated. */
 import { inGroup } from "./commands/add";
-import { cleanName, drawingOf, isName, lieAt, namesOf } from "./commands/context";
+import { cleanName, drawingOf, isName, lieAt, namesOf, nodesById } from "./commands/context";
 import type { Wish } from "./commands/context";
 import { renameAll } from "./commands/rename";
 import { Draft } from "./draft";
@@ -9,7 +9,7 @@ import { HOME, idOf, uniqueName } from "./names";
 import { Flow, isPlainMap } from "./quoting";
 import type { Plain } from "./quoting";
 import { sameValue } from "./tree";
-import type { Drawing, Kind, NodeId, Point } from "./types";
+import type { Kind, NodeId, Point } from "./types";
 
 export const CANVAS_KEYS: readonly Kind[] = ["service", "volume", "network", "config", "secret", "machine", "region"];
 
@@ -60,6 +60,7 @@ function wrapped(services: Plain): Draft {
 export function insertFragment(draft: Draft, fragment: Draft, where: { parent?: NodeId | null; at?: Point }, fresh: ReadonlySet<NodeId> = new Set()): void {
   const drawing = drawingOf(draft.text);
   const shared = new Set<NodeId>();
+  const renamed = new Map<NodeId, string>();
   for (const kind of CANVAS_KEYS) {
     const taken = namesOf(drawing, kind);
     const own = fragment.value(HOME[kind]);
@@ -79,35 +80,35 @@ export function insertFragment(draft: Draft, fragment: Draft, where: { parent?: 
       }
       const to = uniqueName(clean, used);
       used.add(to);
-      renameAll(fragment, id, to);
+      renamed.set(id, to);
     }
   }
-  put(draft, fragment, where, shared, drawing);
+  if (renamed.size > 0) renameAll(fragment, renamed);
+  put(draft, fragment, where, shared);
 }
 
 function isEmpty(value: unknown): boolean {
   return value === null || (isPlainMap(value) && Object.keys(value).length === 0);
 }
 
-function put(draft: Draft, fragment: Draft, { parent, at }: { parent?: NodeId | null; at?: Point }, shared: ReadonlySet<NodeId>, drawing: Drawing): void {
+function put(draft: Draft, fragment: Draft, { parent, at }: { parent?: NodeId | null; at?: Point }, shared: ReadonlySet<NodeId>): void {
   const wishes: Wish[] = [];
   const boxes: Wish[] = [];
-  const inside = drawingOf(fragment.text);
+  const inside = nodesById(drawingOf(fragment.text));
+  const containers = containerNames(draft);
   const free: { id: NodeId; at: Point | null; size: Point | null }[] = [];
   for (const kind of CANVAS_KEYS) {
     const own = fragment.value(HOME[kind]);
     for (const [name, value] of Object.entries(isPlainMap(own) ? own : {})) {
       const id = idOf(kind, name);
       if (shared.has(id)) continue;
-      const node = inside.nodes.find((one) => one.id === id);
+      const node = inside.get(id);
       const isLoose = !node || node.parent === null;
       let body = value;
       if (kind === "service" && isPlainMap(value)) {
         body = isPlainMap(value["x-escale"]) ? { ...value, "x-escale": new Flow(value["x-escale"]) } : value;
-        if (drawing.nodes.some((one) => one.kind === "service") && takenNames(draft).has(String(value.container_name))) {
-          // Two containers cannot have one name; the engine finds another.
-          body = { ...(body as Plain), container_name: undefined };
-        }
+        // Two containers cannot have one name; the engine finds another.
+        if (containers.has(String(value.container_name))) body = { ...(body as Plain), container_name: undefined };
       }
       if (parent && isLoose) body = inGroup(kind, body, parent);
       wishes.push({ path: [...HOME[kind], name], value: body });
@@ -122,7 +123,7 @@ function put(draft: Draft, fragment: Draft, { parent, at }: { parent?: NodeId | 
   if (draft.created.length === 0) throw new Refused({ key: "document.paste_nothing" });
 }
 
-function takenNames(draft: Draft): Set<string> {
+function containerNames(draft: Draft): Set<string> {
   const services = draft.value(HOME.service);
   const bodies = isPlainMap(services) ? Object.values(services) : [];
   return new Set(bodies.flatMap((body) => (isPlainMap(body) && typeof body.container_name === "string" ? [body.container_name] : [])));

@@ -136,16 +136,18 @@ export function quoteOf(node: unknown): Quote {
   return isSeq(node) || isMap(node) ? commonQuote(node.items.map((item) => (isPair(item) ? item.value : item))) : "plain";
 }
 
-/** Return the quotes that all strings among the nodes share; plain when they differ or there are none. */
-export function commonQuote(nodes: readonly unknown[]): Quote {
+/** Return the quotes that all scalars among the nodes share; plain when they differ or there are fewer than `least`. */
+export function commonQuote(nodes: readonly unknown[], least = 1): Quote {
   let found: Quote | null = null;
+  let count = 0;
   for (const node of nodes.slice(-20)) {
     if (!isScalar(node) || (typeof node.value !== "string" && typeof node.value !== "number")) continue;
     const own = quoteOf(node);
     if (found !== null && found !== own) return "plain";
     found = own;
+    count++;
   }
-  return found ?? "plain";
+  return count < least ? "plain" : (found ?? "plain");
 }
 
 /** True for flow maps that are written as JSON, with quoted keys. */

@@ -38,6 +38,7 @@ export function locate(tree: Tree, path: Path, value: unknown): Located | null {
     } else if (isSeq(raw)) {
       if (!/^\d+$/.test(String(key))) {
         if (value === undefined) return null;
+        if (i === 0) throw new Refused({ key: "document.not_a_map" });
         throw new Refused({ key: "document.is_list", params: { path: done.join(".") } });
       }
       const item: unknown = raw.items[Number(key)];

@@ -11,23 +11,26 @@ type Region = string[] | { base: string[]; mine: string[]; theirs: string[] };
  */
 export function merge(base: string, mine: string, theirs: string): Merge {
   const eol = endOf(mine);
-  const regions = regionsOf(linesOf(base, eol), linesOf(mine, eol), linesOf(theirs, eol));
+  const regions = regionsOf(linesOf(base), linesOf(mine), linesOf(theirs));
+  // Whether the last line ends is a change like any other.
+  const [before, left, right] = [base, mine, theirs].map((text) => text.endsWith("\n"));
+  const ends = left === before ? right : left;
+  const written = (lines: readonly string[]): string => lines.map((line) => line + eol).join("");
   const resolve = (choices: readonly Choice[]): string => {
     let number = 0;
-    const lines = regions.flatMap((region) => {
-      if (Array.isArray(region)) return region;
+    const text = regions.map((region) => {
+      if (Array.isArray(region)) return written(region);
       const choice = choices[number++] ?? "mine";
-      return choice === "both" ? [...region.mine, ...region.theirs] : region[choice];
-    });
-    // A last line without an end may stand in the middle now.
-    return lines.map((line, index) => (index < lines.length - 1 && !line.endsWith("\n") ? line + eol : line)).join("");
+      return written(choice === "both" ? [...region.mine, ...region.theirs] : region[choice]);
+    }).join("");
+    return ends ? text : text.slice(0, -eol.length);
   };
   const conflicts: Merge["conflicts"] = [];
   let line = 1;
   for (const region of regions) {
     if (Array.isArray(region)) line += region.length;
     else {
-      conflicts.push({ base: region.base.join(""), mine: region.mine.join(""), theirs: region.theirs.join(""), line });
+      conflicts.push({ base: written(region.base), mine: written(region.mine), theirs: written(region.theirs), line });
       line += region.mine.length;
     }
   }
@@ -38,27 +41,35 @@ function endOf(text: string): string {
   return (text.match(/\r\n/g)?.length ?? 0) * 2 > (text.match(/\n/g)?.length ?? 0) ? "\r\n" : "\n";
 }
 
-function linesOf(text: string, eol: string): string[] {
-  return (text.match(/[^\n]*\n|[^\n]+$/g) ?? []).map((line) => line.replace(/\r?\n$/, eol));
+/** Return the lines without their ends. */
+function linesOf(text: string): string[] {
+  const lines = text.split(/\r?\n/);
+  if (lines.at(-1) === "") lines.pop();
+  return lines;
 }
 
 function regionsOf(base: string[], mine: string[], theirs: string[]): Region[] {
   if (same(mine, theirs) || same(theirs, base)) return [mine];
   if (same(mine, base)) return [theirs];
-  // What all three share at both ends needs no search.
-  const shortest = Math.min(base.length, mine.length, theirs.length);
-  let head = 0;
-  while (head < shortest && base[head] === mine[head] && base[head] === theirs[head]) head++;
-  let tail = 0;
-  while (tail < shortest - head && [mine, theirs].every((lines) => lines.at(-1 - tail) === base.at(-1 - tail))) tail++;
-  const [o, a, b] = [base, mine, theirs].map((lines) => lines.slice(head, lines.length - tail)) as [string[], string[], string[]];
-  const name = [o, a, b].some((lines) => repeats(lines) > 300_000) ? inContext : (lines: string[]) => lines.map(bare);
-  const regions: Region[] = [mine.slice(0, head)];
-  for (const region of diff3MergeRegions(name(a), name(o), name(b))) {
+  const regions: Region[] = [];
+  const from: Cut = [0, 0, 0];
+  // The library's search takes the square of the number of lines: between lines that all share it has little to do.
+  const cuts: Cut[] = base.length > 500 ? sharedLines(base, mine, theirs) : [];
+  for (const to of [...cuts, [base.length, mine.length, theirs.length] as Cut]) {
+    const [o, a, b] = [base, mine, theirs].map((lines, side) => lines.slice(from[side as 0], to[side as 0])) as [string[], string[], string[]];
+    if (same(o, b)) regions.push(a);
+    else if (same(o, a) || same(a, b)) regions.push(b);
+    else regions.push(...searched(o, a, b));
+    for (const side of [0, 1, 2] as const) from[side] = to[side];
+  }
+  return regions;
+}
+
+function searched(o: string[], a: string[], b: string[]): Region[] {
+  return diff3MergeRegions(a, o, b).map((region) => {
     if (region.stable) {
-      const from = region.buffer === "a" ? a : region.buffer === "b" ? b : o;
-      regions.push(from.slice(region.bufferStart, region.bufferStart + region.bufferLength));
-      continue;
+      const lines = region.buffer === "a" ? a : region.buffer === "b" ? b : o;
+      return lines.slice(region.bufferStart, region.bufferStart + region.bufferLength);
     }
     const part = {
       base: o.slice(region.oStart, region.oStart + region.oLength),
@@ -66,38 +77,55 @@ function regionsOf(base: string[], mine: string[], theirs: string[]): Region[] {
       theirs: b.slice(region.bStart, region.bStart + region.bLength),
     };
     // Both did the same.
-    regions.push(same(part.mine, part.theirs) ? part.mine : part);
-  }
-  regions.push(tail > 0 ? mine.slice(mine.length - tail) : []);
-  return regions;
+    return same(part.mine, part.theirs) ? part.mine : part;
+  });
 }
-
-const bare = (line: string): string => line.replace(/\r?\n$/, "");
 
 function same(a: readonly string[], b: readonly string[]): boolean {
   return a.length === b.length && a.every((line, index) => line === b[index]);
 }
 
-/** Return how many pairs of equal lines the search would look at. */
-function repeats(lines: readonly string[]): number {
-  const counts = new Map<string, number>();
-  for (const line of lines) counts.set(line, (counts.get(line) ?? 0) + 1);
-  let pairs = 0;
-  for (const count of counts.values()) pairs += count * count;
-  return pairs;
+/** A line's number in base, mine and theirs. */
+type Cut = [base: number, mine: number, theirs: number];
+
+/** Return lines that stand once in each text, in the same order in all. */
+function sharedLines(base: string[], mine: string[], theirs: string[]): Cut[] {
+  const [inBase, inMine, inTheirs] = [base, mine, theirs].map(unique) as [Map<string, number>, Map<string, number>, Map<string, number>];
+  const cuts: Cut[] = [];
+  for (const [line, at] of inBase) {
+    const [left, right] = [inMine.get(line), inTheirs.get(line)];
+    if (left !== undefined && right !== undefined) cuts.push([at, left, right]);
+  }
+  return rising(rising(cuts, 1), 2);
 }
 
-/** Return each line with those that it stands under, so that `restart: always` of two services are two lines. */
-function inContext(lines: readonly string[]): string[] {
-  const above: { column: number; text: string }[] = [];
-  return lines.map((line) => {
-    const text = bare(line);
-    const column = text.length - text.trimStart().length;
-    if (text.trim() !== "") {
-      while (above.length > 0 && (above.at(-1) as { column: number }).column >= column) above.pop();
-    }
-    const context = above.map((parent) => parent.text).join("\u0000");
-    if (text.trim() !== "" && above.length < 50) above.push({ column, text });
-    return `${text}\u0000${context}`;
+function unique(lines: readonly string[]): Map<string, number> {
+  const found = new Map<string, number>();
+  const twice = new Set<string>();
+  lines.forEach((line, index) => {
+    if (found.has(line)) twice.add(line);
+    else found.set(line, index);
   });
+  for (const line of twice) found.delete(line);
+  return found;
+}
+
+/** Return the longest part of the cuts that rises on one side. */
+function rising(cuts: readonly Cut[], side: 1 | 2): Cut[] {
+  const tails: number[] = [];
+  const before: number[] = [];
+  cuts.forEach((cut, index) => {
+    let low = 0;
+    let high = tails.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((cuts[tails[middle] as number] as Cut)[side] < cut[side]) low = middle + 1;
+      else high = middle;
+    }
+    before[index] = low > 0 ? (tails[low - 1] as number) : -1;
+    tails[low] = index;
+  });
+  const found: Cut[] = [];
+  for (let at = tails.at(-1) ?? -1; at >= 0; at = before[at] as number) found.push(cuts[at] as Cut);
+  return found.reverse();
 }

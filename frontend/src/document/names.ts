@@ -50,3 +50,15 @@ export function uniqueName(wanted: string, taken: ReadonlySet<string>): string {
     if (!taken.has(name)) return name;
   }
 }
+
+/** Return the names of nodes by their kind. */
+export function byKind(ids: Iterable<string>): Map<Kind, Set<string>> {
+  const found = new Map<Kind, Set<string>>();
+  for (const id of ids) {
+    const { kind, name } = splitId(id);
+    const names = found.get(kind);
+    if (names) names.add(name);
+    else found.set(kind, new Set([name]));
+  }
+  return found;
+}

@@ -43,7 +43,7 @@ export function spanOf(text: string, path: Path): Span | null {
 /** A body in the text: where it stands, and how far its lines are indented. */
 export interface Body extends Span {
   column: number;
-  /** False: it stands on the line of its key. */
+  /** False: it begins on the line of its key, and `column` is that of the key. */
   below: boolean;
   pair: Pair;
   inFlow: boolean;
@@ -77,7 +77,7 @@ export function bodyAt(source: Source, path: Path): Body | null {
   }
   const written = node && rangeOf(node)[0] !== rangeOf(node)[1];
   const from = written ? rangeOf(node as Node)[0] : colon;
-  return { from, to: written ? contentEnd(text, node) : from, column: keyColumn + source.style.step, below: false, pair, inFlow };
+  return { from, to: written ? contentEnd(text, node) : from, column: keyColumn, below: false, pair, inFlow };
 }
 
 /** Return the YAML text of the body at a path, without its indentation; "" when there is none. */
@@ -91,8 +91,7 @@ export function bodyOf(text: string, path: Path): string {
     return span ? text.slice(span.from, span.to) : "";
   }
   const lines = text.slice(body.from, body.to).replaceAll("\r\n", "\n");
-  const indent = new RegExp(`^ {0,${body.column}}`, "gm");
-  const dedented = body.below ? lines.replace(indent, "") : lines.replace(/\n {1,200}/g, (whole) => `\n${" ".repeat(Math.max(0, whole.length - 1 - body.column))}`);
+  const dedented = lines.replace(new RegExp(`${body.below ? "^" : "(?<=\\n)"} {0,${body.column}}`, body.below ? "gm" : "g"), "");
   return dedented.replace(/\n$/, "");
 }
 

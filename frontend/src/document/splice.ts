@@ -220,7 +220,8 @@ class Splicer {
     const column = columnOfBlock(this.text, map);
     if (gone.length > 0) this.removeBlock(map, gone, column);
     if (more) {
-      const quotes = commonQuote(map.items.map((pair) => pair.value));
+      // One quoted image says nothing about the other keys.
+      const quotes = commonQuote(map.items.map((pair) => pair.value), 2);
       const keys = commonQuote(map.items.map((pair) => pair.key));
       const lines = entryTexts(added, column, this.source.style, quotes, keys);
       this.insertBlock(map, lines.map((line) => " ".repeat(column) + line), gone, path.length <= 2);

@@ -32,6 +32,8 @@ export interface Place {
 export class Tree {
   private spent = 0;
   private homes: Map<Node, Path> | null = null;
+  private readonly known = new WeakMap<Node, Map<string, Entry>>();
+  private readonly keys = new WeakMap<Node, Map<string, Pair>>();
 
   constructor(readonly source: Source) {}
 
@@ -52,9 +54,14 @@ export class Tree {
   }
 
   /** Return the entries of a map in order: its own, then what it inherits. No map: none. */
-  entries(place: Place): Map<string, Entry> {
-    const found = new Map<string, Entry>();
-    if (isMap(place.node)) this.collect(place.node, place.written, false, found, 0);
+  entries(place: Place): ReadonlyMap<string, Entry> {
+    if (!isMap(place.node)) return new Map<string, Entry>();
+    let found = this.known.get(place.node);
+    if (!found) {
+      found = new Map<string, Entry>();
+      this.collect(place.node, place.written, false, found, 0);
+      this.known.set(place.node, found);
+    }
     return found;
   }
 
@@ -97,8 +104,14 @@ export class Tree {
   }
 
   own(map: YAMLMap, key: string): Pair | undefined {
-    this.spend(map.items.length >> 3);
-    return map.items.find((pair) => keyOf(pair) === key);
+    if (map.items.length < 8) return map.items.find((pair) => keyOf(pair) === key);
+    let index = this.keys.get(map);
+    if (!index) {
+      index = new Map<string, Pair>();
+      for (const pair of map.items) if (!index.has(keyOf(pair))) index.set(keyOf(pair), pair);
+      this.keys.set(map, index);
+    }
+    return index.get(key);
   }
 
   at(path: Path): Place | null {

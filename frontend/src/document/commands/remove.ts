@@ -1,10 +1,10 @@
 import type { Change } from "../changes";
 import type { Draft } from "../draft";
 import { locate } from "../locate";
-import { HOME, idOf, splitId } from "../names";
+import { byKind, HOME, idOf, splitId } from "../names";
 import { References } from "../references";
 import { isPlainMap } from "../quoting";
-import type { Applied, Command, NodeId, Path } from "../types";
+import type { Applied, Command, NodeId } from "../types";
 import { drawingOf, standIn } from "./context";
 
 /** Remove nodes and edges with all that refers to them, so that what remains is whole. */
@@ -15,12 +15,14 @@ export function remove(draft: Draft, { nodes, edges }: Extract<Command, { do: "r
   for (const id of nodes) if (splitId(id).kind === "machine") leaveMachine(draft, id, gone);
   const { tree } = draft;
   const changes: Change[] = [];
-  for (const id of nodes) {
-    const { kind, name } = splitId(id);
+  for (const [kind, names] of byKind(nodes)) {
     const home = tree.at(HOME[kind]);
-    const entry = home && tree.entries(home).get(name);
-    if (entry) changes.push({ op: "delete", path: entry.written });
-    for (const reference of References.to(tree, kind, name)) changes.push(...reference.remove);
+    const entries = home ? tree.entries(home) : null;
+    for (const name of names) {
+      const entry = entries?.get(name);
+      if (entry) changes.push({ op: "delete", path: entry.written });
+    }
+    for (const reference of References.to(tree, kind, names)) changes.push(...reference.remove);
   }
   const wanted = new Set(edges);
   for (const edge of drawing.edges) {
@@ -28,15 +30,12 @@ export function remove(draft: Draft, { nodes, edges }: Extract<Command, { do: "r
     const located = locate(tree, edge.path, undefined);
     if (located) changes.push(located.change);
   }
-  // Whole nodes go first: what is inside them need not be touched.
-  draft.write(changes.filter((change) => !changes.some((other) => other !== change && other.op === "delete" && isAbove(other.path, change.path))));
+  // What is inside something that goes as a whole need not be touched.
+  const whole = new Set(changes.flatMap((change) => (change.op === "delete" ? [JSON.stringify(change.path)] : [])));
+  draft.write(changes.filter(({ path }) => !path.some((_, length) => whole.has(JSON.stringify(path.slice(0, length))))));
   const [first] = nodes.length > 0 ? nodes : edges;
   const count = nodes.length + (nodes.length > 0 ? 0 : edges.length);
   return draft.done({ key: nodes.length > 0 ? "command.remove" : "command.disconnect", params: { count, name: first ? splitId(first).name.replace(">", " → ") : "" } });
-}
-
-function isAbove(above: Path, path: Path): boolean {
-  return above.length < path.length && above.every((key, index) => key === path[index]);
 }
 
 /** Take away edges whose entry is shared through an alias or a merge, one by one. */
@@ -57,7 +56,7 @@ function leaveMachine(draft: Draft, id: NodeId, gone: Set<NodeId>): void {
   const { name } = splitId(id);
   const body = draft.value([...HOME.machine, name]);
   const region = isPlainMap(body) && typeof body.region === "string" ? idOf("region", body.region) : null;
-  const services = References.to(draft.tree, "machine", name).filter(({ by, from }) => by === "machine" && from !== null && !gone.has(from));
+  const services = References.to(draft.tree, "machine", new Set([name])).filter(({ by, from }) => by === "machine" && from !== null && !gone.has(from));
   if (region === null || gone.has(region)) return;
   draft.set(services.flatMap(({ from }) => standIn(draft, from as NodeId, region)));
 }

@@ -1,7 +1,7 @@
 import type { Change } from "../changes";
 import type { Draft } from "../draft";
 import { Refused } from "../locate";
-import { HOME, splitId } from "../names";
+import { byKind, HOME, idOf, splitId } from "../names";
 import { References } from "../references";
 import type { Applied, Command, NodeId } from "../types";
 import { drawingOf, isName, namesOf } from "./context";
@@ -20,17 +20,23 @@ export function rename(draft: Draft, { id, to }: Extract<Command, { do: "rename"
   if (node.kind === "network" && node.implicit) throw new Refused({ key: "document.implicit_network" });
   if (to === name) return draft.done({ key: "command.rename", params: { name, to } });
   if (names.has(to)) throw new Refused({ key: "document.name_taken", params: { name: to } });
-  renameAll(draft, id, to);
+  renameAll(draft, new Map([[id, to]]));
   draft.created.push(`${kind}:${to}`);
   return draft.done({ key: "command.rename", params: { name, to } });
 }
 
-export function renameAll(draft: Draft, id: NodeId, to: string): void {
-  const { kind, name } = splitId(id);
+/** Rename nodes at once: names may be swapped. */
+export function renameAll(draft: Draft, names: ReadonlyMap<NodeId, string>): void {
   const { tree } = draft;
-  const home = tree.at(HOME[kind]);
-  const entry = home && tree.entries(home).get(name);
-  const changes: Change[] = References.to(tree, kind, name).map((reference) => reference.rename(to));
-  if (entry) changes.push({ op: "rename", path: entry.written, to });
+  const changes: Change[] = [];
+  for (const [kind, old] of byKind(names.keys())) {
+    const home = tree.at(HOME[kind]);
+    const entries = home ? tree.entries(home) : null;
+    for (const name of old) {
+      const entry = entries?.get(name);
+      if (entry) changes.push({ op: "rename", path: entry.written, to: names.get(idOf(kind, name)) as string });
+    }
+    for (const reference of References.to(tree, kind, old)) changes.push(reference.rename(names.get(idOf(kind, reference.name)) as string));
+  }
   draft.write(changes);
 }

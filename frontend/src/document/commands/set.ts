@@ -46,27 +46,24 @@ export function setYaml(draft: Draft, { path, yaml }: Extract<Command, { do: "se
     return draft.done(label);
   }
   const block = isBlock(alone.root) || (own !== "" && alone.root === null);
-  if (body.inFlow) {
-    const value = block ? flowText(new Tree(alone).plain(new Tree(alone).root), "plain", style) : own.replaceAll("\n", style.eol);
-    draft.edit([{ from: body.from, to: body.to, insert: (text[body.from - 1] === ":" ? " " : "") + value }]);
-    return draft.done(label);
-  }
-  const lines = own.split("\n").map((line) => (line === "" ? "" : " ".repeat(body.column) + line)).join(style.eol);
-  const opens = body.below;
-  if (block && opens) replace(draft, body.from, body.to, lines + endAt(text, body.to, style.eol));
-  else if (block) {
-    let from = body.from;
-    while (from > 0 && /[ \t]/.test(text[from - 1] as string)) from--;
-    replace(draft, from, body.to, style.eol + lines);
-  } else if (opens) {
+  const indented = (column: number): string => own.split("\n").map((line) => (line === "" ? "" : " ".repeat(column) + line)).join(style.eol);
+  const beside = indented(body.column).trimStart();
+  const gap = text[body.from - 1] === ":" && own !== "" ? " " : "";
+  if (body.inFlow) replace(draft, body.from, body.to, gap + (block ? flowText(new Tree(alone).plain(new Tree(alone).root), "plain", style) : beside));
+  else if (block && body.below) replace(draft, body.from, body.to, indented(body.column) + endAt(text, body.to, style.eol));
+  else if (block) replace(draft, blanksBefore(text, body.from, /[ \t]/), body.to, style.eol + indented(body.column + style.step));
+  else if (body.below) {
     // A value of one line comes behind the key again.
-    let from = body.from;
-    while (from > 0 && /\s/.test(text[from - 1] as string)) from--;
-    const comment = text.slice(text.lastIndexOf("\n", from - 1) + 1, from).includes(" #");
-    if (comment) throw new Refused({ key: "document.body_comment" });
-    replace(draft, from, body.to, (own === "" ? "" : ` ${lines.trimStart()}`) + endAt(text, body.to, style.eol));
-  } else replace(draft, body.from, body.to, (text[body.from - 1] === ":" && own !== "" ? " " : "") + lines.trimStart());
+    const from = blanksBefore(text, body.from, /\s/);
+    if (text.slice(text.lastIndexOf("\n", from - 1) + 1, from).includes(" #")) throw new Refused({ key: "document.body_comment" });
+    replace(draft, from, body.to, (own === "" ? "" : ` ${beside}`) + endAt(text, body.to, style.eol));
+  } else replace(draft, body.from, body.to, gap + beside);
   return draft.done(label);
+}
+
+function blanksBefore(text: string, at: number, blank: RegExp): number {
+  while (at > 0 && blank.test(text[at - 1] as string)) at--;
+  return at;
 }
 
 function endAt(text: string, at: number, eol: string): string {

@@ -56,7 +56,7 @@ class Deriver {
   private readonly collapsed: Set<string>;
   private readonly comments = new Map<string, Comment[]>();
   private readonly declared = new Set<NodeId>();
-  private readonly boxes = new Map<Kind, Map<string, Entry>>();
+  private readonly boxes = new Map<Kind, ReadonlyMap<string, Entry>>();
 
   constructor(private readonly reader: Reader) {
     this.root = reader.tree.root;
@@ -160,7 +160,7 @@ class Deriver {
   }
 
   /** Return the group that a service is in; what it names wrongly is a problem. */
-  private whereIs(service: Service, machines: Map<string, Entry>, regions: Map<string, Entry>): { parent: NodeId | null; machine: string } {
+  private whereIs(service: Service, machines: ReadonlyMap<string, Entry>, regions: ReadonlyMap<string, Entry>): { parent: NodeId | null; machine: string } {
     const { reader } = this;
     const own = service.body.has("x-escale") ? reader.place(service.body.get("x-escale")) : null;
     const machine = reader.textAt(own, "machine");
@@ -183,7 +183,7 @@ class Deriver {
     });
   }
 
-  private regions(regions: Map<string, Entry>): void {
+  private regions(regions: ReadonlyMap<string, Entry>): void {
     for (const entry of regions.values()) {
       const place = this.reader.place(entry);
       this.reader.nodes.push({
@@ -195,7 +195,7 @@ class Deriver {
     }
   }
 
-  private machines(machines: Map<string, Entry>, regions: Map<string, Entry>, hosts: Set<string>): void {
+  private machines(machines: ReadonlyMap<string, Entry>, regions: ReadonlyMap<string, Entry>, hosts: Set<string>): void {
     const { reader } = this;
     for (const entry of machines.values()) {
       const place = reader.place(entry);
@@ -327,7 +327,7 @@ class Deriver {
   }
 }
 
-function regionFor(name: string, regions: Map<string, Entry>): NodeId | null {
+function regionFor(name: string, regions: ReadonlyMap<string, Entry>): NodeId | null {
   if (regions.has(name)) return idOf("region", name);
   // What names no region belongs to the first one.
   const [first] = regions.keys();

@@ -20,7 +20,7 @@ export class Reader {
   }
 
   /** Return the entries of the map at a path from a place; none when there is no map. */
-  entries(place: Place | null, ...keys: string[]): Map<string, Entry> {
+  entries(place: Place | null, ...keys: string[]): ReadonlyMap<string, Entry> {
     const found = this.go(place, ...keys);
     return found ? this.tree.entries(found) : new Map<string, Entry>();
   }
@@ -64,7 +64,7 @@ export class Reader {
   }
 
   /** Return where a node was placed by hand, and how large it was made. */
-  geometry(canvas: Map<string, Entry>, name: string): { at: Point | null; size: Point | null } {
+  geometry(canvas: ReadonlyMap<string, Entry>, name: string): { at: Point | null; size: Point | null } {
     const [x, y, w, h] = this.numbers(this.place(canvas.get(name)));
     const isPoint = (a: number | undefined, b: number | undefined): boolean => Number.isFinite(a) && Number.isFinite(b);
     return {

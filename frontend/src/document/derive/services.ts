@@ -13,7 +13,7 @@ export interface Service {
   name: string;
   entry: Entry;
   place: Place | null;
-  body: Map<string, Entry>;
+  body: ReadonlyMap<string, Entry>;
 }
 
 type Placed = Pick<ServiceNode, "parent" | "at" | "size" | "comments">;
