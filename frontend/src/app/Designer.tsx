@@ -1,30 +1,31 @@
 import { lazy, Suspense, useEffect, useMemo, useRef, useState } from "react";
 
 import { Canvas } from "../canvas/Canvas";
-import { PlanPanel } from "../deploy/PlanPanel";
-import { LivePanel } from "../deploy/LivePanel";
 import { startLive } from "../deploy/live";
-import { ProblemsPanel } from "../editor/ProblemsPanel";
-import { PrintDrawing } from "../export/Print";
 import { t } from "../i18n";
-import { Inspector } from "../inspector/Inspector";
-import { CommentsPanel } from "../inspector/CommentsPanel";
-import { Outline } from "../outline/Outline";
 import { Palette } from "../palette/Palette";
 import { useDocument } from "../store/document";
 import { startFindings } from "../store/findings";
 import { startSync } from "../store/sync";
 import { type SidePanel, useView } from "../store/view";
-import { VersionsPanel } from "../versions/VersionsPanel";
 import type { Boot } from "./boot";
 import { Broken, Empty } from "./CanvasStates";
-import { Dialogs } from "./Dialogs";
 import { Guard } from "./Guard";
 import { Icon } from "./Icon";
 import { installKeys } from "./keys";
 import { StatusBar } from "./StatusBar";
 import { Toolbar } from "./Toolbar";
 
+// What the first view does not show comes when it is asked for, or when the browser has nothing else to do.
+const Dialogs = lazy(() => import("./Dialogs").then((module) => ({ default: module.Dialogs })));
+const Outline = lazy(() => import("../outline/Outline").then((module) => ({ default: module.Outline })));
+const PrintDrawing = lazy(() => import("../export/Print").then((module) => ({ default: module.PrintDrawing })));
+const Inspector = lazy(() => import("../inspector/Inspector").then((module) => ({ default: module.Inspector })));
+const CommentsPanel = lazy(() => import("../inspector/CommentsPanel").then((module) => ({ default: module.CommentsPanel })));
+const ProblemsPanel = lazy(() => import("../editor/ProblemsPanel").then((module) => ({ default: module.ProblemsPanel })));
+const PlanPanel = lazy(() => import("../deploy/PlanPanel").then((module) => ({ default: module.PlanPanel })));
+const LivePanel = lazy(() => import("../deploy/LivePanel").then((module) => ({ default: module.LivePanel })));
+const VersionsPanel = lazy(() => import("../versions/VersionsPanel").then((module) => ({ default: module.VersionsPanel })));
 const YamlPane = lazy(() => import("../editor/YamlPane").then((module) => ({ default: module.YamlPane })));
 
 const PANELS: { id: Exclude<SidePanel, null>; icon: string }[] = [
@@ -52,6 +53,7 @@ export function Designer({ boot }: { boot: Boot }) {
     return () => stops.forEach((stop) => stop());
   }, [boot]);
 
+  const idle = useIdle();
   const panels = useMemo(
     () => PANELS.filter(({ id }) => boot.mode === "draft" || !["plan", "live", "versions"].includes(id)),
     [boot.mode],
@@ -72,7 +74,9 @@ export function Designer({ boot }: { boot: Boot }) {
               {t("shell.outline")}
             </button>
           </div>
-          <Guard>{showOutline || readOnly ? <Outline /> : <Palette />}</Guard>
+          <Guard>
+            <Suspense fallback={<Waiting />}>{showOutline || readOnly || phoneTab === "outline" ? <Outline /> : <Palette />}</Suspense>
+          </Guard>
         </aside>
       )}
       <section className="d-canvas" aria-label={t("shell.canvas")}>
@@ -87,12 +91,14 @@ export function Designer({ boot }: { boot: Boot }) {
         {panel !== null && (
           <div className="d-panel-body" id="d-panel-body" role="tabpanel" aria-labelledby={`d-tab-${panel}`} tabIndex={-1}>
             <Guard key={panel}>
-              {panel === "inspector" && <Inspector />}
-              {panel === "problems" && <ProblemsPanel />}
-              {panel === "plan" && <PlanPanel boot={boot} />}
-              {panel === "live" && <LivePanel boot={boot} />}
-              {panel === "versions" && <VersionsPanel boot={boot} />}
-              {panel === "comments" && <CommentsPanel />}
+              <Suspense fallback={<Waiting />}>
+                {panel === "inspector" && <Inspector />}
+                {panel === "problems" && <ProblemsPanel />}
+                {panel === "plan" && <PlanPanel boot={boot} />}
+                {panel === "live" && <LivePanel boot={boot} />}
+                {panel === "versions" && <VersionsPanel boot={boot} />}
+                {panel === "comments" && <CommentsPanel />}
+              </Suspense>
             </Guard>
           </div>
         )}
@@ -100,7 +106,7 @@ export function Designer({ boot }: { boot: Boot }) {
       {showYaml && (
         <Resizable>
           <Guard>
-            <Suspense fallback={<div className="skeleton d-yaml-skeleton" aria-hidden="true"><span /><span /><span /><span /></div>}>
+            <Suspense fallback={<Waiting />}>
               <YamlPane />
             </Suspense>
           </Guard>
@@ -108,10 +114,36 @@ export function Designer({ boot }: { boot: Boot }) {
       )}
       <StatusBar />
       <PhoneTabs />
-      <Dialogs boot={boot} />
-      <PrintDrawing title={boot.name || t("shell.untitled")} />
+      {idle && (
+        <Suspense fallback={null}>
+          <Dialogs boot={boot} />
+          <PrintDrawing title={boot.name || t("shell.untitled")} />
+        </Suspense>
+      )}
     </div>
   );
+}
+
+function Waiting() {
+  return (
+    <div className="skeleton d-waiting" aria-hidden="true">
+      <span />
+      <span />
+      <span />
+    </div>
+  );
+}
+
+/** Turn true when the first view stands and the browser has time, or as soon as somebody asks for a dialog. */
+function useIdle(): boolean {
+  const asked = useView((view) => view.dialog !== null);
+  const [idle, setIdle] = useState(false);
+  useEffect(() => {
+    // Safari has no idle callback yet.
+    const timer = setTimeout(() => setIdle(true), 1_500);
+    return () => clearTimeout(timer);
+  }, []);
+  return idle || asked;
 }
 
 function PanelTabs({ panels, current }: { panels: typeof PANELS; current: SidePanel }) {
