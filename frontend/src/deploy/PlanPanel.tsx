@@ -101,6 +101,19 @@ function Where({ region, boot }: { region: Region; boot: Boot }) {
           />
         )}
       </Field>
+      {target.deployment === "" ? (
+        <Field label={t("deploy.name")} hint={existing.length > 0 ? t("deploy.name_hint") : undefined}>
+          {(ids) => (
+            <TextInput
+              {...ids} value={target.name} maxLength={63} placeholder={result?.preview?.deployment_name ?? ""}
+              onCommit={(name) => {
+                targets.choose(region.name, { name: name.trim() });
+                return null;
+              }}
+            />
+          )}
+        </Field>
+      ) : null}
       {target.cloud === "" ? null : <Expected result={result} loading={loading} />}
     </section>
   );

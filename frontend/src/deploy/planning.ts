@@ -123,10 +123,10 @@ export async function makePlans(boot: Boot): Promise<void> {
 }
 
 async function planFor(source: { version?: string; blueprint?: string }, region: string, target: Target): Promise<PlanOf> {
-  const { cloud, deployment, images } = target;
+  const { cloud, deployment, images, name } = target;
   const body = {
     ...source, cloud,
-    ...(region ? { region } : {}), ...(deployment ? { deployment } : {}), ...(Object.keys(images).length ? { images } : {}),
+    ...(region ? { region } : {}), ...(deployment ? { deployment } : name ? { name } : {}), ...(Object.keys(images).length ? { images } : {}),
   };
   try {
     const plan = await take(api.POST("/api/v1/plans/", { body, headers: { "Idempotency-Key": newKey() } }));

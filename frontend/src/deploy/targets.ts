@@ -10,6 +10,7 @@ export type Deployment = Schemas["Deployment"];
 export interface Target {
   cloud: string; // name, "" while none is chosen
   deployment: string; // id
+  name: string; // of a new one; "" leaves it to the portal: the design's, with the region's
   images: Record<string, string>; // service -> image, for services that only say how to build
 }
 
@@ -88,5 +89,5 @@ export function targetOf(
   if (!existing) deployment = "";
   const drawn = usable.some(({ name }) => name === region.cloud) ? region.cloud : "";
   const cloud = existing?.cloud.name ?? wish.cloud ?? (drawn || (usable.length === 1 ? usable[0]?.name ?? "" : ""));
-  return { cloud, deployment, images: wish.images ?? {} };
+  return { cloud, deployment, name: deployment ? "" : wish.name ?? "", images: wish.images ?? {} };
 }

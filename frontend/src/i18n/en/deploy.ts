@@ -10,6 +10,8 @@ export const deploy = {
   "deploy.what": "What it becomes",
   "deploy.update_of": "An update of {name} on {cloud}",
   "deploy.as_new": "A new deployment",
+  "deploy.name": "Name of the deployment",
+  "deploy.name_hint": "Another deployment of this design exists: give this one a name of its own.",
   "deploy.cloud": "Cloud",
   "deploy.choose_cloud": "Choose a cloud",
   "deploy.cloud_missing": "The drawing names the cloud {cloud}, which you do not have or which is switched off.",

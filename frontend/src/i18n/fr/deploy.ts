@@ -10,6 +10,8 @@ export const deploy: Record<string, string> = {
   "deploy.what": "Ce qu’il devient",
   "deploy.update_of": "Une mise à jour de {name} sur {cloud}",
   "deploy.as_new": "Un nouveau déploiement",
+  "deploy.name": "Nom du déploiement",
+  "deploy.name_hint": "Un autre déploiement de ce dessin existe : donnez à celui-ci un nom à lui.",
   "deploy.cloud": "Cloud",
   "deploy.choose_cloud": "Choisissez un cloud",
   "deploy.cloud_missing": "Le dessin nomme le cloud {cloud}, que vous n’avez pas ou qui est désactivé.",
