@@ -12,7 +12,7 @@ import { type LiveState, usePaint } from "../store/paint";
 import { NodeIndex } from "../store/problems";
 import { useSync } from "../store/sync";
 import { useView } from "../store/view";
-import { checkDrift, destroy, refresh, steer, useLive, watchAll } from "./live";
+import { checkDrift, destroy, refresh, showOnCanvas, shownOf, steer, useLive, watchAll } from "./live";
 import { Problem } from "./Problem";
 import { driftedIn, isLive, percentOf, type Watched } from "./reduce";
 import { loadTargets, useTargets } from "./targets";
@@ -65,8 +65,12 @@ function One({ id, boot }: { id: string; boot: Boot }) {
   const lost = useLive((live) => live.lost[id] ?? false);
   const problem = useLive((live) => live.problems[id]);
   const base = useSync((sync) => sync.baseVersion);
+  const all = useLive((live) => live.watched);
+  const wanted = useLive((live) => live.wanted);
   const [asking, setAsking] = useState(false);
   if (!watched) return null;
+  const others = Object.values(all).some((one) => one !== watched && one.canvas.deployment.region === watched.canvas.deployment.region);
+  const shown = shownOf({ watched: all, wanted }).includes(watched);
   const { deployment } = watched.canvas;
   const live = isLive(watched.operation);
   return (
@@ -74,6 +78,7 @@ function One({ id, boot }: { id: string; boot: Boot }) {
       <h3>
         <a href={`/deployments/${id}/`}>{deployment.name}</a>
         <span className="tag">{t(`deploy.state.${deployment.state}`)}</span>
+        {others && shown ? <span className="quiet small"><Icon name="eye" small /> {t("deploy.on_canvas")}</span> : null}
       </h3>
       <p className="quiet small">
         {t("deploy.on_cloud", { cloud: deployment.cloud.name })}
@@ -87,6 +92,7 @@ function One({ id, boot }: { id: string; boot: Boot }) {
       {watched.drift ? <DriftFound watched={watched} /> : null}
       {boot.may.deploy && deployment.state !== "destroyed" ? (
         <div className="row row-wrap">
+          {others && !shown ? <Button small icon="eye" onClick={() => showOnCanvas(id)}>{t("deploy.show_on_canvas")}</Button> : null}
           {live ? null : <DriftButton id={id} />}
           {live ? null : <Button small tone="danger" icon="trash" onClick={() => setAsking(true)}>{t("deploy.destroy")}</Button>}
         </div>
@@ -144,10 +150,10 @@ function Work({ id, watched, lost, may }: { id: string; watched: Watched; lost: 
 }
 
 function Summary({ watched }: { watched: Watched }) {
-  const live = usePaint((paint) => paint.live);
   const services = Object.entries(watched.canvas.services);
   const drawn = useDocument((state) => state.drawing);
-  const nodes = new NodeIndex(drawn);
+  const nodes = useMemo(() => new NodeIndex(drawn), [drawn]);
+  const live = useMemo(() => paintOf(watched, nodes), [watched, nodes]);
   return (
     <ul className="d-states">
       {services.map(([name, service]) => {

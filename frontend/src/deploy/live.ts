@@ -21,10 +21,12 @@ interface LiveStore {
   /** Deployments whose event stream is cut at present: what is shown may be old. */
   lost: Record<string, boolean>;
   problems: Record<string, ProblemError | Unreachable>;
+  /** The deployment that somebody wants to see on the canvas, where a region has several. */
+  wanted: string | null;
 }
 
 /** Deployments of the design as they run; cards look at usePaint.live, panels look here. */
-export const useLive = create<LiveStore>()(() => ({ watched: {}, lost: {}, problems: {} }));
+export const useLive = create<LiveStore>()(() => ({ watched: {}, lost: {}, problems: {}, wanted: null }));
 
 interface Watch {
   stream: EventSource | null;
@@ -42,6 +44,7 @@ export function startLive(boot: Boot): () => void {
   if (boot.mode !== "draft") return () => undefined;
   if (boot.deployment) {
     useView.getState().set({ panel: "live" });
+    useLive.setState({ wanted: boot.deployment });
     void watch(boot.deployment).then(() => usePaint.getState().set({ mode: "live" }));
   }
   // Its cards may be drawn after its states have come, or be renamed.
@@ -49,7 +52,9 @@ export function startLive(boot: Boot): () => void {
     if (now.drawing !== before.drawing) repaint();
   });
   const awake = () => {
-    if (document.visibilityState === "visible") for (const id of watches.keys()) if (!watches.get(id)?.stream) void refresh(id);
+    if (document.visibilityState !== "visible") return;
+    const { lost } = useLive.getState();
+    for (const [id, { stream }] of watches) if (!stream || lost[id]) void refresh(id);
   };
   document.addEventListener("visibilitychange", awake);
   window.addEventListener("online", awake);
@@ -68,7 +73,7 @@ export function startLive(boot: Boot): () => void {
     for (const id of [...watches.keys()]) unwatch(id);
     if (painting !== null) clearTimeout(painting);
     painting = null;
-    useLive.setState({ watched: {}, lost: {}, problems: {} });
+    useLive.setState({ watched: {}, lost: {}, problems: {}, wanted: null });
   };
 }
 
@@ -128,7 +133,13 @@ export async function refresh(id: string): Promise<void> {
       drift: operation === null ? before?.drift ?? null : null,
     });
     forgive(id);
-    if (isLive(operation) && operationId !== null) follow(id, operationId);
+    if (isLive(operation) && operationId !== null) {
+      if (mine.stream && useLive.getState().lost[id]) {
+        mine.stream.close(); // the browser's own patience may be long
+        mine.stream = null;
+      }
+      follow(id, operationId);
+    }
     else {
       mine.stream?.close();
       mine.stream = null;
@@ -222,13 +233,38 @@ function follow(id: string, operation: string): void {
   });
 }
 
+/** Put a deployment on the canvas, in place of others of its region. */
+export function showOnCanvas(id: string): void {
+  useLive.setState({ wanted: id });
+  usePaint.getState().set({ mode: "live" });
+  repaint();
+}
+
+/** One deployment a region can be painted: the one that was asked for, else one that is being worked on, else the newest. */
+export function shownOf({ watched, wanted }: Pick<LiveStore, "watched" | "wanted">): Watched[] {
+  const order = useTargets.getState().deployments.map(({ id }) => id);
+  const rank = (one: Watched): [number, number] => {
+    const { id } = one.canvas.deployment;
+    const at = order.indexOf(id);
+    return [id === wanted ? 0 : isLive(one.operation) ? 1 : one.canvas.deployment.state === "destroyed" ? 3 : 2, at < 0 ? order.length : at];
+  };
+  const best = new Map<string, Watched>();
+  for (const one of Object.values(watched)) {
+    const { region } = one.canvas.deployment;
+    const before = best.get(region);
+    const [mine, other] = [rank(one), before ? rank(before) : null];
+    if (!other || mine[0] < other[0] || (mine[0] === other[0] && mine[1] < other[1])) best.set(region, one);
+  }
+  return [...best.values()];
+}
+
 function repaint(): void {
   painting ??= setTimeout(() => {
     painting = null;
     const { drawing } = useDocument.getState();
     const nodes = new NodeIndex(drawing);
     const painted: Record<NodeId, LivePaint> = {};
-    for (const watched of Object.values(useLive.getState().watched)) Object.assign(painted, paintOf(watched, nodes));
+    for (const watched of shownOf(useLive.getState())) Object.assign(painted, paintOf(watched, nodes));
     const { live, set } = usePaint.getState();
     const next = settled(live, painted);
     if (next !== live) set({ live: next });

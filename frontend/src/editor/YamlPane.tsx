@@ -94,7 +94,7 @@ export function YamlPane() {
     const paint = (): void => {
       cancelAnimationFrame(painting);
       painting = requestAnimationFrame(() => {
-        view.dispatch(setDiagnostics(view.state, diagnosticsOf(allOf(usePaint.getState()), bridge.breaks, view.state.doc.length)));
+        view.dispatch(setDiagnostics(view.state, diagnosticsOf(allOf(usePaint.getState()), bridge.breaks, view.state.doc)));
       });
     };
     stops.push(

@@ -1,4 +1,5 @@
 import type { Action, Diagnostic } from "@codemirror/lint";
+import type { Text } from "@codemirror/state";
 
 import type { Problem } from "../document/types";
 import { say, t } from "../i18n";
@@ -16,13 +17,15 @@ export async function mend(fix: NonNullable<Problem["fixes"]>[number]): Promise<
   else useView.getState().say(applied.refused, "refused");
 }
 
-/** Problems as the editor shows them; those without a place are for the list alone. */
-export function diagnosticsOf(problems: readonly Problem[], breaks: Breaks, length: number): Diagnostic[] {
+/** Problems as the editor shows them, on their first line; those without a place are for the list alone. */
+export function diagnosticsOf(problems: readonly Problem[], breaks: Breaks, doc: Text): Diagnostic[] {
   const found: Diagnostic[] = [];
+  const { length } = doc;
   for (const problem of problems) {
     if (!problem.span || found.length >= MOST) continue;
     const from = Math.min(breaks.toDoc(problem.span.from), length);
-    const to = Math.min(Math.max(from, breaks.toDoc(problem.span.to)), length);
+    // What is said of a whole service need not underline all of it.
+    const to = Math.min(Math.max(from, breaks.toDoc(problem.span.to)), doc.lineAt(from).to);
     found.push({
       from, to, severity: problem.severity, source: problem.code,
       message: [say(problem.text), problem.hint].filter(Boolean).join(" "),

@@ -111,6 +111,7 @@ const keys = keymap.of([
 ]);
 
 const PHRASES = [
+  "$ unchanged lines",
   "Find", "Replace", "next", "previous", "all", "match case", "regexp", "by word", "replace", "replace all", "close",
   "current match", "on line", "replaced $ matches", "replaced match on line $", "Go to line", "go", "to", "folded code", "unfold",
   "Diagnostics", "No diagnostics", "Control character", "Selection deleted", "Completions", "Fold line", "Unfold line",

@@ -41,18 +41,16 @@ export function SaveState() {
         <Icon name={icon} small />
         <span>{t(`editor.sync.${state}`)}</span>
       </button>
-      {/* Only what needs attention is read out: a live region that speaks every second is a nuisance. */}
-      <span className="visually-hidden" role="status">{calm ? "" : t(`editor.sync_help.${state}`)}</span>
+      {calm ? null : <SaveBanner />}
     </span>
   );
 }
 
-/** What has to be said about keeping the drawing: signed out, offline, too large, refused. */
-export function SaveBanner() {
+/** Only what needs attention is said aloud: a region that speaks at every autosave is a nuisance. */
+function SaveBanner() {
   const state = useSync((sync) => sync.state);
   const problem = useSync((sync) => sync.problem);
   const size = useDocument((document) => (state === "too_large" ? Math.round(bytesOf(document.text) / 1024) : 0));
-  if (!["signed_out", "offline", "too_large", "refused", "conflict"].includes(state)) return null;
   const words = problem ? `${problem.title}. ${problem.advice}` : t(`editor.sync_help.${state}`, { size });
   return (
     <div className={`d-save-banner is-${LOOKS[state].tone}`} role="alert">

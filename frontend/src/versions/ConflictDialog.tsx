@@ -84,7 +84,7 @@ function Joining({ conflict }: { conflict: Conflict }) {
                 {(["mine", "theirs", "both"] as const).map((choice) => (
                   <label key={choice}>
                     <input
-                      type="radio" name={`conflict-${at}`} checked={choices[at] === choice}
+                      type="radio" name={`conflict-${at}`} data-first={at === 0 && choice === "mine" ? true : undefined} checked={choices[at] === choice}
                       onChange={() => setChoices(choices.map((before, index) => (index === at ? choice : before)))}
                     />
                     {t(`editor.choice.${choice}`)}

@@ -180,6 +180,7 @@ export const editor: Record<string, string> = {
   "editor.share_revoke": "Révoquer le lien",
   "editor.share_revoked": "Le lien est révoqué ; il n’ouvre plus rien.",
 
+  "editor.cm.$ unchanged lines": "$ lignes inchangées",
   "editor.cm.Find": "Chercher",
   "editor.cm.Replace": "Remplacer par",
   "editor.cm.next": "suivant",
