@@ -70,6 +70,17 @@ function step(direction: "undo" | "redo"): void {
   view().say(label ? { key: `app.${direction}_done`, params: { what: say(label) } } : { key: `app.${direction}_nothing` });
 }
 
+const FRAMES = 30;
+
+/** Give the focus to what is about to be drawn; a long drawing takes more than one frame. */
+function focusSoon(selector: string, frames = FRAMES): void {
+  requestAnimationFrame(() => {
+    const element = document.querySelector<HTMLElement>(selector);
+    if (element) element.focus();
+    else if (frames > 0) focusSoon(selector, frames - 1);
+  });
+}
+
 const EDGES = ["left", "center", "right", "top", "middle", "bottom"] as const;
 const LAYERS: readonly (EdgeKind | "ports")[] = ["depends_on", "network", "volume", "config", "secret", "link", "ports"];
 const PANELS = ["inspector", "problems", "comments", "versions", "plan", "live"] as const;
@@ -116,7 +127,7 @@ registerActions([
     id: "outline", label: "action.outline", group: "view", icon: "list-tree", keys: ["O"],
     perform: () => {
       view().set({ showOutline: !view().showOutline, phoneTab: "outline" });
-      if (view().showOutline) requestAnimationFrame(() => document.querySelector<HTMLElement>(".d-outline [role=treeitem][tabindex='0']")?.focus());
+      if (view().showOutline) focusSoon(".d-outline [role=treeitem][tabindex='0']");
     },
   },
   ...PANELS.map((id): Action => ({ id: `panel.${id}`, label: `action.panel_${id}`, group: "view", icon: "layout-sidebar-right", perform: panel(id) })),
