@@ -55,6 +55,26 @@ function meansOnly(command: Command, before: string, after: string): void {
     if (typeof build !== "string" && !before.includes("&")) expect(now).toEqual(wanted);
   } else if (["comment", "collapse", "unplace", "comment_edit"].includes(command.do) || (command.do === "place" && command.moves.every((move) => !move.parent && move.parent !== null))) {
     expect(withoutCanvas(now)).toEqual(withoutCanvas(old));
+  } else if (command.do === "remove") {
+    const [left, right] = [before, after].map(declared) as [Graph, Graph];
+    expect(right.nodes).toEqual(left.nodes.filter((id) => !command.nodes.includes(id)));
+    expect(left.edges).toEqual(expect.arrayContaining(right.edges));
+    const cut = left.edges.filter((id) => !right.edges.includes(id)).map((id) => id.replace(/#\d+$/, ""));
+    const names = command.nodes.map((id) => id.slice(id.indexOf(":") + 1));
+    for (const id of cut) {
+      const [source, target] = id.slice(id.indexOf(":") + 1).split(">") as [string, string];
+      expect(names.includes(source) || names.includes(target) || command.edges.some((one) => one.replace(/#\d+$/, "") === id)).toBe(true);
+    }
+  } else if (command.do === "rename") {
+    const [left, right] = [before, after].map(declared) as [Graph, Graph];
+    const to = command.id.slice(0, command.id.indexOf(":") + 1) + command.to;
+    expect(right.nodes.map(String).sort()).toEqual(left.nodes.map((id) => (id === command.id ? to : id)).sort());
+    expect(right.edges).toHaveLength(left.edges.length);
+  } else if (command.do === "connect") {
+    const [left, right] = [before, after].map(declared) as [Graph, Graph];
+    // Those who merge a service get what it gets.
+    if (!before.includes("&")) expect(right.edges).toHaveLength(left.edges.length + 1);
+    expect(right.nodes).toEqual(left.nodes);
   } else if (command.do === "add") {
     const sections = Object.keys(old).filter((key) => key !== "x-escale");
     for (const section of sections) {
@@ -62,6 +82,20 @@ function meansOnly(command: Command, before: string, after: string): void {
       else if (old[section] !== null) expect(now[section]).toEqual(old[section]);
     }
   }
+}
+
+interface Graph {
+  nodes: NodeId[];
+  edges: string[];
+}
+
+/** What the file writes down: not the default network, nor what is used without being declared. */
+function declared(text: string): Graph {
+  const { nodes, edges } = drawing(text);
+  return {
+    nodes: nodes.filter((node) => valueOf(text, node.path) !== undefined).map((node) => node.id),
+    edges: edges.filter((edge) => edge.path.length > 2).map((edge) => edge.id),
+  };
 }
 
 function withoutCanvas(root: Record<string, unknown>): unknown {

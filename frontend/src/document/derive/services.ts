@@ -20,13 +20,12 @@ type Placed = Pick<ServiceNode, "parent" | "at" | "size" | "comments">;
 
 /** Return the card of a service. Nothing in it may be trusted to have the right type. */
 export function serviceNode(reader: Reader, service: Service, placed: Placed): ServiceNode {
-  const { body, place, name } = service;
+  const { body, name } = service;
   const image = reader.text(body.get("image"));
   const deploy = reader.place(body.get("deploy"));
   const limits = body.has("deploy") ? reader.go(deploy, "resources", "limits") : null;
   const own = body.has("x-escale") ? reader.place(body.get("x-escale")) : null;
   const volumes = reader.place(body.get("volumes"));
-  void place;
   return {
     id: service.id,
     kind: "service",
