@@ -1,6 +1,6 @@
 import "./deploy.css";
 
-import { useEffect, useState } from "react";
+import { useEffect, useMemo, useState } from "react";
 
 import { newKey, type ProblemError, type Unreachable } from "../api/client";
 import type { Boot } from "../app/boot";
@@ -8,19 +8,16 @@ import { Banner, Button, Dialog, EmptyState, Field, Icon, Skeleton } from "../ap
 import { say, t } from "../i18n";
 import { moment, sinceWords } from "../i18n/time";
 import { useDocument } from "../store/document";
-import { type LiveState, usePaint } from "../store/paint";
+import { usePaint } from "../store/paint";
 import { NodeIndex } from "../store/problems";
 import { useSync } from "../store/sync";
 import { useView } from "../store/view";
 import { checkDrift, destroy, refresh, showOnCanvas, shownOf, steer, useLive, watchAll } from "./live";
 import { Problem } from "./Problem";
-import { driftedIn, isLive, percentOf, type Watched } from "./reduce";
+import { driftedIn, isLive, paintOf, percentOf, type Watched } from "./reduce";
 import { loadTargets, useTargets } from "./targets";
 
-export const STATE_ICONS: Record<LiveState, string> = {
-  pending: "clock", working: "progress", running: "circle-check", stopped: "player-stop", failed: "alert-octagon",
-  missing: "circle-dashed", drifted: "git-compare", unknown: "circle-dot",
-};
+registerLiveSection();
 
 /** What runs of the design: its state, what is being done to it, and how it differs from what was deployed. */
 export function LivePanel({ boot }: { boot: Boot }) {
@@ -78,7 +75,7 @@ function One({ id, boot }: { id: string; boot: Boot }) {
       <h3>
         <a href={`/deployments/${id}/`}>{deployment.name}</a>
         <span className="tag">{t(`deploy.state.${deployment.state}`)}</span>
-        {others && shown ? <span className="quiet small"><Icon name="eye" small /> {t("deploy.on_canvas")}</span> : null}
+        {others && shown ? <span className="quiet small"><Icon name="map-pin" small /> {t("deploy.on_canvas")}</span> : null}
       </h3>
       <p className="quiet small">
         {t("deploy.on_cloud", { cloud: deployment.cloud.name })}
@@ -92,7 +89,7 @@ function One({ id, boot }: { id: string; boot: Boot }) {
       {watched.drift ? <DriftFound watched={watched} /> : null}
       {boot.may.deploy && deployment.state !== "destroyed" ? (
         <div className="row row-wrap">
-          {others && !shown ? <Button small icon="eye" onClick={() => showOnCanvas(id)}>{t("deploy.show_on_canvas")}</Button> : null}
+          {others && !shown ? <Button small icon="map-pin" onClick={() => showOnCanvas(id)}>{t("deploy.show_on_canvas")}</Button> : null}
           {live ? null : <DriftButton id={id} />}
           {live ? null : <Button small tone="danger" icon="trash" onClick={() => setAsking(true)}>{t("deploy.destroy")}</Button>}
         </div>

@@ -6,8 +6,8 @@ import { Button, Icon, IconButton } from "../app/controls";
 import { t } from "../i18n";
 import { usePaint } from "../store/paint";
 import { copy } from "../versions/copy";
+import { STATE_ICONS } from "./icons";
 import { logOf, useLive } from "./live";
-import { STATE_ICONS } from "./LivePanel";
 import type { LogLine } from "./reduce";
 
 /** Where a service runs: its machines with their addresses, its ports, the log of what was done for it. */

@@ -12,6 +12,8 @@ export const deploy = {
   "deploy.as_new": "A new deployment",
   "deploy.name": "Name of the deployment",
   "deploy.name_hint": "Another deployment of this design exists: give this one a name of its own.",
+  "deploy.show_on_canvas": "Show on the canvas",
+  "deploy.on_canvas": "on the canvas",
   "deploy.cloud": "Cloud",
   "deploy.choose_cloud": "Choose a cloud",
   "deploy.cloud_missing": "The drawing names the cloud {cloud}, which you do not have or which is switched off.",

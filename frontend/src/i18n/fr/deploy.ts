@@ -12,6 +12,8 @@ export const deploy: Record<string, string> = {
   "deploy.as_new": "Un nouveau déploiement",
   "deploy.name": "Nom du déploiement",
   "deploy.name_hint": "Un autre déploiement de ce dessin existe : donnez à celui-ci un nom à lui.",
+  "deploy.show_on_canvas": "Montrer sur le canevas",
+  "deploy.on_canvas": "sur le canevas",
   "deploy.cloud": "Cloud",
   "deploy.choose_cloud": "Choisissez un cloud",
   "deploy.cloud_missing": "Le dessin nomme le cloud {cloud}, que vous n’avez pas ou qui est désactivé.",
