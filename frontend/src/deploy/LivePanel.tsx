@@ -13,8 +13,10 @@ import { NodeIndex } from "../store/problems";
 import { useSync } from "../store/sync";
 import { useView } from "../store/view";
 import { checkDrift, destroy, refresh, showOnCanvas, shownOf, steer, useLive, watchAll } from "./live";
+import { STATE_ICONS } from "./icons";
 import { Problem } from "./Problem";
 import { driftedIn, isLive, paintOf, percentOf, type Watched } from "./reduce";
+import { registerLiveSection } from "./section";
 import { loadTargets, useTargets } from "./targets";
 
 registerLiveSection();

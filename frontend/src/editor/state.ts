@@ -10,6 +10,7 @@ import {
 } from "@codemirror/view";
 
 import { currentLanguage, say, t } from "../i18n";
+import { editor as en } from "../i18n/en/editor";
 import { useDocument } from "../store/document";
 import { useView } from "../store/view";
 import { nonce, theme } from "./theme";
@@ -110,19 +111,13 @@ const keys = keymap.of([
   ...defaultKeymap.filter(({ key }) => key !== "Tab" && key !== "Mod-Alt-\\"),
 ]);
 
-const PHRASES = [
-  "$ unchanged lines",
-  "Find", "Replace", "next", "previous", "all", "match case", "regexp", "by word", "replace", "replace all", "close",
-  "current match", "on line", "replaced $ matches", "replaced match on line $", "Go to line", "go", "to", "folded code", "unfold",
-  "Diagnostics", "No diagnostics", "Control character", "Selection deleted", "Completions", "Fold line", "Unfold line",
-  "Folded lines", "Unfolded lines",
-];
+const PHRASE = "editor.cm.";
 
-/** CodeMirror's own words in the reader's language. */
+/** CodeMirror's own words, which are the keys of ours, in the reader's language. */
 export function phrases(): Extension {
   if (currentLanguage() === "en") return [];
-  const said = PHRASES.map((phrase) => [phrase, t(`editor.cm.${phrase}`)] as const);
-  return EditorState.phrases.of(Object.fromEntries(said.filter(([phrase, word]) => word !== `editor.cm.${phrase}`)));
+  const own = Object.keys(en).filter((key) => key.startsWith(PHRASE));
+  return EditorState.phrases.of(Object.fromEntries(own.map((key) => [key.slice(PHRASE.length), t(key)])));
 }
 
 /** All extensions but those that tie an editor to the document. */
