@@ -92,4 +92,6 @@ install({
     return grips.sort((a, b) => middle(a) - middle(b))[0]!;
   },
 });
-Object.assign(window.__bench, { useDocument, useView, useCanvas, usePaint });
+Object.assign(window.__bench, {
+  /** The better layout is there, or none comes. */
+  settled: () => !useCanvas.getState().arranging, useDocument, useView, useCanvas, usePaint });

@@ -11,5 +11,5 @@ export default defineConfig({
   base: "/",
   plugins: [react()],
   worker: { format: "es" },
-  build: { target: "es2022", cssTarget: ["chrome123", "firefox120", "safari17.5"], emptyOutDir: true, rollupOptions: { input: { canvas: here("canvas.html"), stress: here("stress.html") } } },
+  build: { minify: process.env.PLAIN ? false : undefined, target: "es2022", cssTarget: ["chrome123", "firefox120", "safari17.5"], emptyOutDir: true, rollupOptions: { input: { canvas: here("canvas.html"), stress: here("stress.html") } } },
 });

@@ -29,7 +29,7 @@ import { seen, viewportFor, ZOOM } from "./viewport";
 
 const ContextMenu = lazy(() => import("./ContextMenu"));
 
-const NODE_TYPES = { card: Card, small: Small, group: Group, tile: Tile, outside: Outside };
+const NODE_TYPES = { card: Card, small: Small, frame: Group, tile: Tile, outside: Outside };
 const EDGE_TYPES = { flow: Flow };
 const SNAP: [number, number] = [GRID, GRID];
 const ADDING_KEYS = ["Meta", "Control", "Shift"];

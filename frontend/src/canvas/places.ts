@@ -58,8 +58,9 @@ async function improve(drawing: Drawing, fast: Geometry): Promise<void> {
   useCanvas.getState().set({ arranging: true });
   try {
     const better = await layoutByElk(drawing, memory);
+    await still();
     const now = useCanvas.getState();
-    if (now.geometry !== fast || now.dragging) return;
+    if (now.geometry !== fast) return;
     keep(better);
     now.set({ geometry: better });
   } catch (error) {
@@ -67,6 +68,15 @@ async function improve(drawing: Drawing, fast: Geometry): Promise<void> {
     if (!(error instanceof DOMException)) console.warn("layout", error);
   } finally {
     useCanvas.getState().set({ arranging: false });
+  }
+}
+
+/** Nothing is shifted under a hand that moves a card or the window. */
+async function still(): Promise<void> {
+  for (;;) {
+    const { dragging, moving, connecting } = useCanvas.getState();
+    if (!dragging && !moving && connecting === null) return;
+    await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
 

@@ -9,13 +9,13 @@ import { hiddenKind, OUTSIDE, outsideOf, type Layers } from "../layout/outside";
 import { seenAt, type Override } from "./state";
 import { standsFor, type Detail, type Plan } from "./units";
 import type { Usage } from "./usage";
-import { edgeWords, nodeWords } from "./words";
+import { edgeLabel, edgeWords, nodeWords } from "./words";
 
 export type CardNode = Node<{ node: ServiceNode }, "card">;
-/** `note`: what its only edge says, for what hangs under a card, where the edge itself has no room for words. */
+/** `note`: what its only edge says; what hangs under a card has no room for words on the edge. */
 export type SmallNode = Node<{ node: Exclude<DrawingNode, ServiceNode | MachineNode | RegionNode>; note: string }, "small">;
 export type GroupNode = Node<
-  { node: MachineNode | RegionNode; usage: Usage | null; summary: readonly NodeId[] | null; level: number }, "group"
+  { node: MachineNode | RegionNode; usage: Usage | null; summary: readonly NodeId[] | null; level: number }, "frame"
 >;
 export type TileNode = Node<{ members: readonly NodeId[]; origin: Rect; level: number }, "tile">;
 export type OutsideNode = Node<{ count: number }, "outside">;
@@ -108,9 +108,9 @@ export function sceneBuilder(): (input: SceneInput) => Scene {
       const level = opened && detail.level !== 1 ? 2 : detail.level;
       const key =
         `${x},${y},${size.w},${size.h},${parent ?? ""},${selected},${problems.length},${level},${summary !== null},` +
-        `${usage?.cpus},${usage?.memory},${usage?.services},${input.readOnly},${input.words},${summary ? geometry.key.length : 0}`;
-      keep(id, key, summary ? `${geometry.key}` + JSON.stringify(node.name) : node, () => ({
-        id, type: "group", position: { x, y }, data: { node, usage, summary, level },
+        `${usage?.cpus},${usage?.memory},${usage?.services},${input.readOnly},${input.words},${summary ? numberOf(node) : 0}`;
+      keep(id, key, summary ? geometry : node, () => ({
+        id, type: "frame", position: { x, y }, data: { node, usage, summary, level },
         ...frame(size, parent, (node.kind === "region" ? Z.region : Z.machine) + (selected ? 1 : 0), selected),
         ariaLabel: nodeWords(node, problems), dragHandle: ".d-group-head",
         draggable: !input.readOnly, connectable: false, handles: handlesOf(size),
@@ -141,7 +141,7 @@ export function sceneBuilder(): (input: SceneInput) => Scene {
       if (members.length === 0) return;
       const x = rect.x - (origin?.ax ?? 0);
       const y = rect.y - (origin?.ay ?? 0);
-      keep(id, `${x},${y},${rect.w},${rect.h},${parent ?? ""},${members.length},${detail.level}`, geometry.key, () => ({
+      keep(id, `${x},${y},${rect.w},${rect.h},${parent ?? ""},${members.length},${detail.level}`, geometry, () => ({
         id, type: "tile", position: { x, y }, data: { members, origin: rect, level: detail.level },
         ...frame(rect, parent, Z.leaf, false), draggable: false, selectable: false, focusable: false,
         connectable: false, handles: handlesOf(rect), style: { pointerEvents: "none" },
@@ -170,7 +170,7 @@ export function sceneBuilder(): (input: SceneInput) => Scene {
         const selected = input.selectedEdges.has(edge.id);
         keepEdge(edge.id, `${selected},${input.words}`, edge, () => ({
           id: edge.id, type: "flow", source: edge.source, target: edge.target, selected, zIndex: Z.edge,
-          className: `d-edge d-edge-${edge.kind}`, ariaLabel: edgeWords(edge), data: { edge, label: labelOf(edge) },
+          className: `d-edge d-edge-${edge.kind}`, ariaLabel: edgeWords(edge), data: { edge, label: notes.get(edge.target) ? "" : labelOf(edge) },
         }));
         continue;
       }
@@ -219,6 +219,17 @@ export function sceneBuilder(): (input: SceneInput) => Scene {
 }
 
 const NONE: Problem[] = [];
+
+const numbers = new WeakMap<object, number>();
+let lastNumber = 0;
+
+/** Return a number that stands for this very object. */
+function numberOf(thing: object): number {
+  let known = numbers.get(thing);
+  if (known === undefined) numbers.set(thing, (known = ++lastNumber));
+  return known;
+}
+
 const noted = new WeakMap<readonly DrawingEdge[], Map<NodeId, string>>();
 
 function notesOf(drawing: Drawing): Map<NodeId, string> {
@@ -250,11 +261,6 @@ function handlesOf({ w, h }: { w: number; h: number }): NodeHandle[] {
 function labelOf(edge: DrawingEdge): string {
   const words = edgeLabel(edge);
   return words.length > 26 ? `…${words.slice(-25)}` : words;
-}
-
-export function edgeLabel(edge: DrawingEdge): string {
-  if (edge.kind !== "depends_on") return edge.label;
-  return edge.condition && edge.condition !== "service_started" ? edgeWords(edge, true) : "";
 }
 
 /** Where what stands for a node is seen now. */

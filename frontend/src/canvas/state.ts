@@ -40,6 +40,8 @@ interface CanvasState {
   nodesById: ReadonlyMap<NodeId, DrawingNode>;
   overrides: ReadonlyMap<NodeId, Override>;
   dragging: boolean;
+  /** The window moves; what would shift things under it waits. */
+  moving: boolean;
   dropTarget: NodeId | null;
   guides: readonly Guide[];
   /** While a connection is drawn: from where, and what it may lead to. */
@@ -57,6 +59,7 @@ export const useCanvas = create<CanvasState>()((set) => ({
   nodesById: new Map(),
   overrides: new Map(),
   dragging: false,
+  moving: false,
   dropTarget: null,
   guides: [],
   connecting: null,

@@ -4,7 +4,10 @@ import { useEffect, useMemo, useRef, useState } from "react";
 import type { Rect } from "../layout/geometry";
 import { approach, levelAt, SMALL_DRAWING, wanted, type Detail, type Plan } from "./units";
 
-const BUDGET = { moving: 14, resting: 36 };
+/** Nodes that are changed in a frame. */
+const BUDGET = { moving: 8, resting: 30 };
+/** Without a change of the window for so long, it rests. */
+const STILL_MS = 140;
 const KEEP_MARGIN = 1;
 
 /**
@@ -16,7 +19,7 @@ export function useDetail(plan: Plan, start: { zoom: number; view: Rect }): Deta
   const [detail, setDetail] = useState<Detail>(() => wanted(plan, levelAt(start.zoom), start.view, 0));
   const now = useRef(detail);
   const latest = useRef(plan);
-  const moving = useRef(0);
+  const moved = useRef({ pan: 0, zoom: 0 });
 
   // A new plan knows other units: those that are still there stay, and what small drawings gain is there at once.
   const fitted = useMemo(() => {
@@ -40,6 +43,7 @@ export function useDetail(plan: Plan, start: { zoom: number; view: Rect }): Deta
   const wake = useRef<() => void>(() => undefined);
   useEffect(() => {
     let frame = 0;
+    let rest: ReturnType<typeof setTimeout> | undefined;
     const tick = () => {
       frame = 0;
       const { transform, width, height } = store.getState();
@@ -52,8 +56,10 @@ export function useDetail(plan: Plan, start: { zoom: number; view: Rect }): Deta
       // What is a little further away stays if it is there, so that small moves change nothing.
       for (const id of wide.near) if (now.current.near.has(id)) (want.near as Set<string>).add(id);
       for (const id of wide.open) if (now.current.open.has(id)) (want.open as Set<string>).add(id);
-      const budget = performance.now() - moving.current < 120 ? BUDGET.moving : BUDGET.resting;
-      const next = approach(now.current, want, latest.current, view, budget);
+      const time = performance.now();
+      const resting = time - moved.current.pan > STILL_MS;
+      const aim = time - moved.current.zoom > STILL_MS ? want : whileZooming(now.current, want, latest.current);
+      const next = approach(now.current, aim, latest.current, view, resting ? BUDGET.resting : BUDGET.moving);
       if (!next) return;
       now.current = next;
       setDetail(next);
@@ -64,15 +70,29 @@ export function useDetail(plan: Plan, start: { zoom: number; view: Rect }): Deta
     };
     const stop = store.subscribe((state, before) => {
       if (state.transform === before.transform && state.width === before.width && state.height === before.height) return;
-      moving.current = performance.now();
+      moved.current.pan = performance.now();
+      if (state.transform[2] !== before.transform[2]) moved.current.zoom = moved.current.pan;
+      clearTimeout(rest);
+      rest = setTimeout(wake.current, STILL_MS + 20);
       wake.current();
     });
     wake.current();
     return () => {
       stop();
       cancelAnimationFrame(frame);
+      clearTimeout(rest);
     };
   }, [store]);
   useEffect(() => wake.current(), [plan]);
   return fitted;
+}
+
+/** While one zooms, what is there is scaled as it is; only where nothing is a summary is put. The rest follows at rest. */
+function whileZooming(now: Detail, want: Detail, plan: Plan): Detail {
+  const near = new Set(now.near);
+  for (const id of want.near) {
+    const parent = plan.units.get(id)?.parent ?? null;
+    if (parent === null || now.open.has(parent)) near.add(id);
+  }
+  return { level: now.level, near, open: now.open };
 }

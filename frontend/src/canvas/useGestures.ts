@@ -94,7 +94,10 @@ export function useGestures(root: RefObject<HTMLDivElement | null>): {
   }, [store]);
 
   const flow = useMemo<FlowHandlers>(() => {
-    const moving = (on: boolean) => root.current?.classList.toggle("d-moving", on);
+    const moving = (on: boolean) => {
+      root.current?.classList.toggle("d-moving", on);
+      useCanvas.getState().set({ moving: on });
+    };
     const openMenu = (event: { clientX: number; clientY: number }, target: { node: NodeId } | { edge: string } | null) => {
       const at = api.screenToFlowPosition({ x: event.clientX, y: event.clientY });
       useCanvas.getState().set({ menu: { x: event.clientX, y: event.clientY, at: [at.x, at.y], target } });

@@ -41,3 +41,9 @@ export function shortImage(image: string): string {
   const digest = name.indexOf("@sha256:");
   return digest < 0 ? name : name.slice(0, digest + 8 + 8);
 }
+
+/** What is written on an edge. */
+export function edgeLabel(edge: DrawingEdge): string {
+  if (edge.kind !== "depends_on") return edge.label;
+  return edge.condition && edge.condition !== "service_started" ? edgeWords(edge, true) : "";
+}

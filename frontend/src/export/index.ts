@@ -1,0 +1,3 @@
+export { currentSvg, download, fileName, toPng, type Format } from "./downloads";
+export { PrintDrawing } from "./Print";
+export { toSvg, type SvgOptions } from "./svg";
