@@ -75,7 +75,7 @@ export function Designer({ boot }: { boot: Boot }) {
             </button>
           </div>
           <Guard>
-            <Suspense fallback={<Waiting />}>{showOutline || readOnly || phoneTab === "outline" ? <Outline /> : <Palette />}</Suspense>
+            <Suspense fallback={<Waiting />}>{showOutline || readOnly ? <Outline /> : <Palette />}</Suspense>
           </Guard>
         </aside>
       )}
@@ -234,7 +234,7 @@ function PhoneTabs() {
           onClick={() => {
             const view = useView.getState();
             if (id === "panel" && view.panel === null) view.set({ panel: "inspector" });
-            view.set({ phoneTab: id, ...(id === "yaml" ? { showYaml: true } : {}), ...(id === "outline" ? { showPalette: true } : {}) });
+            view.set({ phoneTab: id, ...(id === "yaml" ? { showYaml: true } : {}), ...(id === "outline" ? { showPalette: true, showOutline: true } : {}) });
           }}
         >
           <Icon name={icon} />

@@ -33,7 +33,7 @@ export function Overview() {
         </div>
       </header>
       <Findings problems={loose} />
-      <dl className="facts d-facts">
+      <dl className="facts d-figures">
         {counts.filter(({ count }) => count > 0).map(({ kind, count }) => (
           <div key={kind}>
             <dt><Icon name={ICONS[kind]} small /> {t(`kind.${kind}s`)}</dt>

@@ -88,7 +88,7 @@ function Marks({ members, geometry, origin }: {
           : `M0 ${-s}L${s} ${s}H${-s}z`;
         return (
           <g key={id}>
-            {painted ? <rect className={`d-outline d-outline-${painted}`} x={x - 8} y={y - 8} width={box.w + 16} height={box.h + 16} /> : null}
+            {painted ? <rect className={`d-edging d-edging-${painted}`} x={x - 8} y={y - 8} width={box.w + 16} height={box.h + 16} /> : null}
             {severity ? <path className={`d-shape d-shape-${severity}`} d={shape} transform={`translate(${x + box.w - 20} ${y + 20})`} /> : null}
           </g>
         );
