@@ -8,7 +8,7 @@ Comments and anchors cannot survive: a merged value stands in none of the files.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import yaml
@@ -42,25 +42,19 @@ def join(
     contradict each other, or when no one file could mean the same.
     """
     stream = "".join(_as_document(source) for _, source in sources)
-    if len(stream) > limits.max_bytes:
-        raise ComposeError(
-            [
-                Finding(
-                    "compose.limit.bytes",
-                    "error",
-                    f"These files have more than {limits.max_bytes:,} characters together - one of that size could not"
-                    " be kept - leave out what the drawing does not need.",
-                )
-            ]
-        )
-    text = write(_merged(sources, files, limits))
+    _refuse_large(len(stream), limits)
+    merged = _merged(sources, files, limits)
+    _refuse_large(sum(_sizes(merged)), limits)  # before it is written: aliases can stand for gigabytes
+    text = write(merged)
     whole = _loaded(stream, name, environment, files, limits)
     if whole is None:
         return text, ()  # broken either way
     own = _loaded(text, name, environment, files, limits)
     if own is not None and own.model == whole.model:
         return text, ()
-    text = write(_escaped(_without_defaults(whole)))
+    resolved = _without_defaults(whole)
+    _refuse_large(sum(_sizes(resolved)), limits)
+    text = write(_escaped(resolved))
     own = _loaded(text, name, environment, files, limits)
     if own is None or own.model != whole.model:
         raise ComposeError(
@@ -89,6 +83,33 @@ def write(model: Mapping[str, Any]) -> str:
         dict(model), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=_WIDTH, default_flow_style=False
     )
     return text
+
+
+def _refuse_large(size: int, limits: Limits) -> None:
+    if size > limits.max_bytes:
+        raise ComposeError(
+            [
+                Finding(
+                    "compose.limit.bytes",
+                    "error",
+                    f"These files have more than {limits.max_bytes:,} characters together - one of that size could not"
+                    " be kept - leave out what the drawing does not need.",
+                )
+            ]
+        )
+
+
+def _sizes(value: Any) -> Iterator[int]:
+    """Yield the characters of the texts in a value, as often as it would be written out."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield len(str(key))
+            yield from _sizes(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _sizes(item)
+    elif isinstance(value, str):
+        yield len(value)
 
 
 def _merged(

@@ -162,3 +162,8 @@ def test_aliases_that_explode_are_refused() -> None:
     for one, other in pairwise("abcdefgh"):
         bomb += f"x-{other}: &{other} [" + ",".join([f"*{one}"] * 10) + "]\n"
     assert refused(BASE, bomb)
+
+
+def test_texts_that_aliases_repeat_are_counted_before_they_are_written_out() -> None:
+    repeated = "x-long: &long " + "z" * 500_000 + "\nx-many: [*long, *long, *long]\n" + BASE
+    assert refused(repeated) == [("compose.limit.bytes", "These file", None)]
