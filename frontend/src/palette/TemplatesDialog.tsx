@@ -5,19 +5,12 @@ import { Banner, Button, Dialog, EmptyState, Icon, Skeleton } from "../app/contr
 import { perform } from "../app/gestures";
 import { t } from "../i18n";
 import { useDocument } from "../store/document";
+import { attachFiles } from "../store/sync";
 import { useView } from "../store/view";
 import "./palette.css";
 
 type TemplateRow = Schemas["TemplateRow"];
 type Template = Schemas["Template"];
-
-type Taken = (files: Readonly<Record<string, string>>) => void | Promise<void>;
-let takeFiles: Taken | null = null;
-
-/** Say who keeps the files that a template brings along (the draft's synchronisation); without, their names are told. */
-export function onTemplateFiles(take: Taken): void {
-  takeFiles = take;
-}
 
 /** Designs to start from: the whole document of an empty drawing, else what is pasted into it. */
 export function TemplatesDialog() {
@@ -88,11 +81,7 @@ export async function put(template: Template, empty: boolean): Promise<boolean> 
       : { do: "paste", yaml: template.compose },
   );
   if (made === null) return false;
-  const files = Object.keys(template.files);
-  if (files.length) {
-    if (takeFiles) await takeFiles(template.files);
-    else useView.getState().say({ key: "palette.templates_files", params: { files: files.join(", ") } }, "refused");
-  }
+  attachFiles(template.files);
   useView.getState().select(made);
   useView.getState().fit();
   return true;

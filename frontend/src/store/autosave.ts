@@ -63,6 +63,9 @@ export class Autosave {
   private acked: string;
   private revision: number | null = null;
   private renamed = false;
+  /** Files that came along with a template or a drop and are not sent yet, by path. */
+  private attached: Record<string, string> = {};
+  private stored: string[] = [];
   /** A creation whose answer was lost is sent again as it was, under its key. */
   private creation: { key: string; body: Parameters<Server["create"]>[0] } | null = null;
   private running: Promise<void> | null = null;
@@ -92,7 +95,7 @@ export class Autosave {
 
   /** True while the server lacks something that is here. */
   get dirty(): boolean {
-    return this.renamed || this.around.document.text() !== this.acked;
+    return this.renamed || Object.keys(this.attached).length > 0 || this.around.document.text() !== this.acked;
   }
 
   /** Bring back what earlier pages of this browser could not send, then look what the server has. */
@@ -126,6 +129,12 @@ export class Autosave {
     if (name === this.told.name) return;
     this.set({ name });
     this.renamed = true;
+    this.changed();
+  }
+
+  /** Keep files beside the text; they travel with the next autosave. */
+  attach(files: Readonly<Record<string, string>>): void {
+    this.attached = { ...this.attached, ...files };
     this.changed();
   }
 
@@ -359,13 +368,20 @@ export class Autosave {
   }
 
   private async compareWith(draft: Draft): Promise<void> {
+    this.stored = draft.files;
     if (draft.compose === this.acked) this.revision = draft.revision;
     else await this.join(draft.compose, { revision: draft.revision, version: null, by: "" });
   }
 
   private async write(id: string, revision: number, text: string, keepalive: boolean): Promise<void> {
     const name = this.renamed ? { name: this.told.name } : {};
-    const draft = await this.around.server.write(id, { revision, compose: text, ...name }, keepalive);
+    const attached = this.attached;
+    const files = Object.keys(attached).length
+      ? { files: { ...Object.fromEntries(this.stored.map((path) => [path, null])), ...attached } }
+      : {};
+    const draft = await this.around.server.write(id, { revision, compose: text, ...name, ...files }, keepalive);
+    this.stored = draft.files;
+    this.attached = Object.fromEntries(Object.entries(this.attached).filter(([path, content]) => attached[path] !== content));
     this.acked = text;
     this.revision = draft.revision;
     if (!("name" in name) || name.name === this.told.name) this.renamed = false;

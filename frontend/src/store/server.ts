@@ -8,6 +8,8 @@ export interface Draft {
   name: string;
   base_version: number | null;
   blueprint: { id: string; name: string } | null;
+  /** Paths of the files beside the text. */
+  files: string[];
 }
 
 /** Where a drawing belongs, as the page was opened. */
@@ -39,15 +41,18 @@ export interface Saved {
 export interface Server {
   create: (body: { project: string; blueprint?: string; name?: string; compose?: string }, key: string) => Promise<Draft>;
   read: (id: string) => Promise<Draft>;
-  write: (id: string, body: { revision: number; compose: string; name?: string }, keepalive: boolean) => Promise<Draft>;
+  /** `files` is the whole set: text, or null for a content that stays as it is stored. */
+  write: (
+    id: string, body: { revision: number; compose: string; name?: string; files?: Record<string, string | null> }, keepalive: boolean,
+  ) => Promise<Draft>;
   save: (id: string, body: SaveWish & { revision: number; base_version?: number }, key: string) => Promise<Saved>;
   version: (blueprint: string, number: number) => Promise<string>;
 }
 
-type Answer = Omit<Draft, "revision" | "name"> & { revision?: number; name?: string };
+type Answer = Omit<Draft, "revision" | "name" | "files"> & { revision?: number; name?: string; files?: string[] };
 
-const draftOf = ({ id, revision, compose, name, base_version, blueprint }: Answer): Draft => ({
-  id, revision: revision ?? 1, compose, name: name ?? "", base_version, blueprint,
+const draftOf = ({ id, revision, compose, name, base_version, blueprint, files }: Answer): Draft => ({
+  id, revision: revision ?? 1, compose, name: name ?? "", base_version, blueprint, files: files ?? [],
 });
 
 export const portal: Server = {

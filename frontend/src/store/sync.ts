@@ -108,6 +108,11 @@ export function rename(name: string): void {
   machine?.rename(name);
 }
 
+/** Keep files beside the drawing, by their path from it: what a template brings, or what was dropped. */
+export function attachFiles(files: Readonly<Record<string, string>>): void {
+  machine?.attach(files);
+}
+
 export type SaveAnswer =
   | { ok: true; saved: Saved }
   /** `state` says what stands in the way when there is no problem document: "conflict" is shown by its dialog. */

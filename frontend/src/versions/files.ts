@@ -3,7 +3,7 @@ import { create } from "zustand";
 import { api, take } from "../api/client";
 import { bytesOf, MAX_BYTES } from "../store/autosave";
 import { useDocument } from "../store/document";
-import { useSync } from "../store/sync";
+import { attachFiles, useSync } from "../store/sync";
 import { useView } from "../store/view";
 import type { Message } from "../document/types";
 
@@ -47,16 +47,34 @@ export async function readFiles(files: readonly File[]): Promise<ImportState> {
 
 const isEmpty = () => useDocument.getState().text.trim() === "";
 
-/** Take dropped files: the only one replaces a drawing that is empty; otherwise the dialog asks. */
+/**
+ * Take dropped files: the only Compose file replaces a drawing that is empty; otherwise the dialog asks. What is no
+ * YAML stands beside the drawing.
+ */
 export async function takeDropped(files: readonly File[]): Promise<void> {
   if (files.length === 0 || useDocument.getState().readOnly) return;
-  const { sources, refused } = await readFiles(files);
+  const { sources: all, refused } = await readFiles(files);
+  const sources = all.filter(({ name }) => /\.ya?ml$/i.test(name));
+  const beside = all.filter((source) => !sources.includes(source));
+  if (beside.length > 0) {
+    const text = [...sources.map((source) => source.text), useDocument.getState().text].join("\n");
+    attachFiles(Object.fromEntries(beside.map((source) => [pathIn(text, source.name), source.text])));
+    useView.getState().say({ key: "editor.attached", params: { names: beside.map(({ name }) => name).join(", ") } });
+    if (sources.length === 0 && refused.length === 0) return;
+  }
   const only = sources[0];
   if (only && sources.length === 1 && refused.length === 0 && isEmpty()) return replaceBy(only.text, only.name);
   const first = refused[0];
   if (sources.length === 0 && first) return useView.getState().say(first, "refused");
   useImport.setState({ sources, refused });
   useView.getState().set({ dialog: "import" });
+}
+
+/** Return the path by which a Compose text names a file that was dropped without its folder. */
+export function pathIn(text: string, name: string): string {
+  const escaped = name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+  const found = new RegExp(`(?:\\./)?((?:[\\w.-]+/)+${escaped})(?![\\w./-])`).exec(text)?.[1];
+  return found ?? name;
 }
 
 export function replaceBy(text: string, name: string): void {

@@ -60,7 +60,7 @@ class FakePortal implements Server {
     const draft: Draft = {
       id: `d${this.drafts.size + 1}`, revision: 1, name: body.name ?? "", base_version: number,
       compose: body.compose ?? this.versions[this.versions.length - 1] ?? "",
-      blueprint: body.blueprint ? { id: body.blueprint, name: "shop" } : null,
+      blueprint: body.blueprint ? { id: body.blueprint, name: "shop" } : null, files: [],
     };
     this.drafts.set(draft.id, draft);
     this.answers.set(key, { ...draft });
@@ -82,6 +82,11 @@ class FakePortal implements Server {
       throw problem(409, "draft.conflict", { revision: draft.revision, compose: draft.compose });
     }
     Object.assign(draft, { compose: body.compose, revision: draft.revision + 1, name: body.name ?? draft.name });
+    if (body.files) {
+      const unknown = Object.keys(body.files).filter((path) => body.files?.[path] === null && !draft.files.includes(path));
+      if (unknown.length > 0) throw problem(422, "draft.not_stored");
+      draft.files = Object.keys(body.files);
+    }
     return this.answer(draft);
   };
 
@@ -157,7 +162,7 @@ function begin(server: FakePortal, place: Partial<Place> = {}, copies = memoryCo
 }
 
 const draftOn = (server: FakePortal, compose = BASE, revision = 3) => {
-  server.drafts.set("d1", { id: "d1", revision, compose, name: "shop", base_version: null, blueprint: null });
+  server.drafts.set("d1", { id: "d1", revision, compose, name: "shop", base_version: null, blueprint: null, files: [] });
 };
 const later = (ms: number) => vi.advanceTimersByTimeAsync(ms);
 
@@ -165,6 +170,20 @@ beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
 describe("autosave", () => {
+  it("sends files that came along with the next write, and keeps those that are stored", async () => {
+    const server = new FakePortal();
+    draftOn(server);
+    server.drafts.get("d1")!.files = ["db/password.txt"];
+    const { autosave, page } = begin(server, { draft: "d1", version: null });
+    await autosave.open();
+    autosave.attach({ "token.txt": "hush" });
+    expect(autosave.dirty).toBe(true);
+    await later(1_000);
+    expect(server.drafts.get("d1")!.files).toEqual(["db/password.txt", "token.txt"]);
+    expect(page.told.state).toBe("saved");
+    expect(autosave.dirty).toBe(false);
+  });
+
   it("creates the draft at the first edit, 800 ms after the last key, and writes further edits to it", async () => {
     const server = new FakePortal();
     const { type, page } = begin(server);
@@ -319,7 +338,7 @@ describe("autosave", () => {
     const { type, page, autosave } = begin(server, { draft: "d1" });
     await autosave.open();
     server.drafts.delete("d1");
-    server.drafts.set("other", { id: "other", revision: 1, compose: "", name: "", base_version: null, blueprint: null });
+    server.drafts.set("other", { id: "other", revision: 1, compose: "", name: "", base_version: null, blueprint: null, files: [] });
     type(MINE);
     await later(5_000);
     expect(page.told).toMatchObject({ state: "saved", draft: "d2" });

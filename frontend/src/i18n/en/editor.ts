@@ -138,6 +138,7 @@ export const editor = {
   "editor.import_add_do_other": "Add {count} files",
   "editor.import_replace_do_one": "Import the file",
   "editor.import_replace_do_other": "Import {count} files",
+  "editor.attached": "Kept beside the drawing: {names}.",
   "editor.imported": "Import {name}",
   "editor.choose_files": "Choose files",
   "editor.drop_here": "Drop Compose files here",

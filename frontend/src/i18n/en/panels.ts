@@ -99,7 +99,6 @@ export const panels = {
   "palette.templates_paste": "What you choose is added to your drawing.",
   "palette.templates_none": "No templates are shipped with this portal.",
   "palette.templates_label": "Start from “{title}”",
-  "palette.templates_files": "The template also needs the files {files}; upload them with the design.",
   "outline.label": "Outline of the drawing",
   "outline.empty": "Nothing is drawn yet",
   "outline.empty_text": "What you add appears here as a tree that the keyboard reaches.",

@@ -138,6 +138,7 @@ export const editor: Record<string, string> = {
   "editor.import_add_do_other": "Ajouter {count} fichiers",
   "editor.import_replace_do_one": "Importer le fichier",
   "editor.import_replace_do_other": "Importer {count} fichiers",
+  "editor.attached": "Gardé à côté du dessin : {names}.",
   "editor.imported": "Importer {name}",
   "editor.choose_files": "Choisir des fichiers",
   "editor.drop_here": "Déposez les fichiers Compose ici",

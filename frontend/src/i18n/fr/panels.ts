@@ -99,7 +99,6 @@ export const panels = {
   "palette.templates_paste": "Ce que vous choisissez s’ajoute à votre dessin.",
   "palette.templates_none": "Ce portail n’est livré avec aucun modèle.",
   "palette.templates_label": "Partir de « {title} »",
-  "palette.templates_files": "Le modèle a aussi besoin des fichiers {files} ; envoyez-les avec la conception.",
   "outline.label": "Plan du dessin",
   "outline.empty": "Rien n’est encore dessiné",
   "outline.empty_text": "Ce que vous ajoutez apparaît ici dans un arbre accessible au clavier.",
