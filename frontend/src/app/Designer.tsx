@@ -16,17 +16,37 @@ import { installKeys } from "./keys";
 import { StatusBar } from "./StatusBar";
 import { Toolbar } from "./Toolbar";
 
-// What the first view does not show comes when it is asked for, or when the browser has nothing else to do.
-const Dialogs = lazy(() => import("./Dialogs").then((module) => ({ default: module.Dialogs })));
-const Outline = lazy(() => import("../outline/Outline").then((module) => ({ default: module.Outline })));
-const PrintDrawing = lazy(() => import("../export/Print").then((module) => ({ default: module.PrintDrawing })));
-const Inspector = lazy(() => import("../inspector/Inspector").then((module) => ({ default: module.Inspector })));
-const CommentsPanel = lazy(() => import("../inspector/CommentsPanel").then((module) => ({ default: module.CommentsPanel })));
-const ProblemsPanel = lazy(() => import("../editor/ProblemsPanel").then((module) => ({ default: module.ProblemsPanel })));
-const PlanPanel = lazy(() => import("../deploy/PlanPanel").then((module) => ({ default: module.PlanPanel })));
-const LivePanel = lazy(() => import("../deploy/LivePanel").then((module) => ({ default: module.LivePanel })));
-const VersionsPanel = lazy(() => import("../versions/VersionsPanel").then((module) => ({ default: module.VersionsPanel })));
-const YamlPane = lazy(() => import("../editor/YamlPane").then((module) => ({ default: module.YamlPane })));
+const rest: (() => Promise<unknown>)[] = [() => import("yaml")];
+
+/**
+ * What the first view does not show comes when it is asked for, or when the browser has nothing else to do: once the
+ * page has been open for a moment, all of it works without a connection.
+ */
+function later<M>(load: () => Promise<M>): () => Promise<M> {
+  rest.push(load);
+  return load;
+}
+
+const loadDialogs = later(() => import("./Dialogs"));
+const Dialogs = lazy(() => loadDialogs().then((module) => ({ default: module.Dialogs })));
+const loadOutline = later(() => import("../outline/Outline"));
+const Outline = lazy(() => loadOutline().then((module) => ({ default: module.Outline })));
+const loadPrintDrawing = later(() => import("../export/Print"));
+const PrintDrawing = lazy(() => loadPrintDrawing().then((module) => ({ default: module.PrintDrawing })));
+const loadInspector = later(() => import("../inspector/Inspector"));
+const Inspector = lazy(() => loadInspector().then((module) => ({ default: module.Inspector })));
+const loadCommentsPanel = later(() => import("../inspector/CommentsPanel"));
+const CommentsPanel = lazy(() => loadCommentsPanel().then((module) => ({ default: module.CommentsPanel })));
+const loadProblemsPanel = later(() => import("../editor/ProblemsPanel"));
+const ProblemsPanel = lazy(() => loadProblemsPanel().then((module) => ({ default: module.ProblemsPanel })));
+const loadPlanPanel = later(() => import("../deploy/PlanPanel"));
+const PlanPanel = lazy(() => loadPlanPanel().then((module) => ({ default: module.PlanPanel })));
+const loadLivePanel = later(() => import("../deploy/LivePanel"));
+const LivePanel = lazy(() => loadLivePanel().then((module) => ({ default: module.LivePanel })));
+const loadVersionsPanel = later(() => import("../versions/VersionsPanel"));
+const VersionsPanel = lazy(() => loadVersionsPanel().then((module) => ({ default: module.VersionsPanel })));
+const loadYamlPane = later(() => import("../editor/YamlPane"));
+const YamlPane = lazy(() => loadYamlPane().then((module) => ({ default: module.YamlPane })));
 
 const PANELS: { id: Exclude<SidePanel, null>; icon: string }[] = [
   { id: "inspector", icon: "adjustments" },
@@ -54,6 +74,10 @@ export function Designer({ boot }: { boot: Boot }) {
   }, [boot]);
 
   const idle = useIdle();
+  useEffect(() => {
+    // One that cannot be fetched now is fetched when it is asked for.
+    if (idle) for (const load of rest) void load().catch(() => undefined);
+  }, [idle]);
   const panels = useMemo(
     () => PANELS.filter(({ id }) => boot.mode === "draft" || !["plan", "live", "versions"].includes(id)),
     [boot.mode],
@@ -74,6 +98,7 @@ export function Designer({ boot }: { boot: Boot }) {
               {t("shell.outline")}
             </button>
           </div>
+          <h2 className="visually-hidden">{showOutline || readOnly ? t("shell.outline") : t("shell.palette")}</h2>
           <Guard>
             <Suspense fallback={<Waiting />}>{showOutline || readOnly ? <Outline /> : <Palette />}</Suspense>
           </Guard>
@@ -90,6 +115,7 @@ export function Designer({ boot }: { boot: Boot }) {
         <PanelTabs panels={panels} current={panel} />
         {panel !== null && (
           <div className="d-panel-body" id="d-panel-body" role="tabpanel" aria-labelledby={`d-tab-${panel}`} tabIndex={-1}>
+            {panel !== "inspector" && <h2 className="visually-hidden">{t(`shell.tab.${panel}`)}</h2>}
             <Guard key={panel}>
               <Suspense fallback={<Waiting />}>
                 {panel === "inspector" && <Inspector />}

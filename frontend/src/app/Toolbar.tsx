@@ -2,6 +2,7 @@ import { t, say } from "../i18n";
 import { useDocument } from "../store/document";
 import { usePaint } from "../store/paint";
 import { SaveState } from "../store/SaveState";
+import { useSync } from "../store/sync";
 import { useView } from "../store/view";
 import type { Boot } from "./boot";
 import { canvasApi } from "./canvasApi";
@@ -16,7 +17,7 @@ export function Toolbar({ boot }: { boot: Boot }) {
   const showYaml = useView((state) => state.showYaml);
   const drawn = boot.mode === "draft" && boot.may.write;
   return (
-    <header className="d-toolbar" role="toolbar" aria-label={t("shell.toolbar")}>
+    <div className="d-toolbar" role="toolbar" aria-label={t("shell.toolbar")}>
       <Title boot={boot} />
       {!readOnly && <History />}
       <div className="d-tools">
@@ -48,15 +49,18 @@ export function Toolbar({ boot }: { boot: Boot }) {
           </button>
         )}
       </div>
-    </header>
+    </div>
   );
 }
 
 function Title({ boot }: { boot: Boot }) {
-  const name = boot.name || t("shell.untitled");
+  // The first save gives a new drawing its name and its design; a shared link has neither.
+  const { name: now, blueprint: saved } = useSync();
+  const name = now || boot.name || t("shell.untitled");
+  const blueprint = saved ?? boot.blueprint;
   return (
     <div className="d-title">
-      {boot.blueprint ? <a className="d-name clip" href={`${boot.urls.designs}${boot.blueprint.id}/`}>{name}</a> : <span className="d-name clip">{name}</span>}
+      {blueprint ? <a className="d-name clip" href={`${boot.urls.designs}${blueprint.id}/`}>{name}</a> : <span className="d-name clip">{name}</span>}
       {boot.mode === "shared" && <span className="tag">{t("shell.shared")}</span>}
       {boot.mode === "version" && <span className="tag">{t("shell.version", { number: boot.version ?? 0 })} · {t("shell.read_only")}</span>}
       {boot.mode === "draft" && (boot.may.write ? <SaveState /> : <span className="tag">{t("shell.read_only")}</span>)}
@@ -142,6 +146,8 @@ function More({ boot }: { boot: Boot }) {
     useView.getState().set({ dialog });
   };
   const readOnly = useDocument((state) => state.readOnly);
+  const saved = useSync((sync) => sync.blueprint);
+  const blueprint = saved ?? boot.blueprint;
   return (
     <details className="menu menu-end d-pulldown d-more">
       <summary className="d-icon-button"><span className="visually-hidden">{t("shell.more")}</span><Icon name="dots" /></summary>
@@ -149,13 +155,13 @@ function More({ boot }: { boot: Boot }) {
         {!readOnly && <button type="button" className="menu-item" onClick={open("import")}><Icon name="file-plus" />{t("shell.import")}</button>}
         <button type="button" className="menu-item" onClick={open("export")}><Icon name="download" />{t("shell.export")}</button>
         {!readOnly && <button type="button" className="menu-item" onClick={open("templates")}><Icon name="template" />{t("shell.templates")}</button>}
-        {boot.blueprint && boot.may.write && (
+        {blueprint && boot.may.write && (
           <button type="button" className="menu-item" onClick={open("share")}><Icon name="share" />{t("shell.share")}</button>
         )}
         <button type="button" className="menu-item" onClick={() => print()}><Icon name="printer" />{t("shell.print")}</button>
         <button type="button" className="menu-item" onClick={open("shortcuts")}><Icon name="keyboard" />{t("shell.shortcuts")}</button>
         <button type="button" className="menu-item" onClick={open("tour")}><Icon name="help" />{t("shell.tour")}</button>
-        {boot.blueprint && <a className="menu-item" href={`${boot.urls.designs}${boot.blueprint.id}/`}><Icon name="file-text" />{t("shell.to_design")}</a>}
+        {blueprint && <a className="menu-item" href={`${boot.urls.designs}${blueprint.id}/`}><Icon name="file-text" />{t("shell.to_design")}</a>}
       </div>
     </details>
   );

@@ -188,8 +188,9 @@ export function sceneBuilder(): (input: SceneInput) => Scene {
       const label = [...new Set(ports.map((port) => port.published || port.target))].slice(0, 3).join(", ");
       keepEdge(`${OUTSIDE}>${service}`, label, OUTSIDE, () => ({
         id: `${OUTSIDE}>${service}`, type: "flow", source: OUTSIDE, target: service, zIndex: Z.edge,
-        selectable: false, focusable: false, className: "d-edge d-edge-ports", ariaLabel: null as unknown as string,
-        data: { edge: null, label },
+        selectable: false, focusable: false, className: "d-edge d-edge-ports",
+        // The card says its ports itself.
+        ariaLabel: "", domAttributes: { "aria-hidden": true }, data: { edge: null, label },
       }));
     }
     edges = nextEdges;

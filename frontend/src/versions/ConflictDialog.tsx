@@ -102,7 +102,7 @@ function Joining({ conflict }: { conflict: Conflict }) {
 function Side({ label, text, base }: { label: string; text: string; base: string }) {
   return (
     <div className="d-side">
-      <h4>{label}</h4>
+      <h3>{label}</h3>
       <pre className="d-code" tabIndex={0} aria-label={label}>{text || (base ? t("editor.removed_here") : t("editor.nothing_here"))}</pre>
     </div>
   );

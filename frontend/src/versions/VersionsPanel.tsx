@@ -160,7 +160,7 @@ function Removed({ nodes }: { nodes: DrawingNode[] }) {
   if (nodes.length === 0) return null;
   return (
     <div>
-      <h4>{t("editor.removed_nodes")}</h4>
+      <h3>{t("editor.removed_nodes")}</h3>
       <ul className="d-removed">
         {nodes.map((node) => <li key={node.id}><span className="tag">{t(`editor.kind.${node.kind}`)}</span> <del>{node.name}</del></li>)}
       </ul>
