@@ -86,13 +86,22 @@ function onPaste(event: ClipboardEvent): void {
   void paste(yaml);
 }
 
+/** The page's own frame asks for its shortcuts; here that means the designer's. Its search stays the portal's. */
+function onPageAsks(event: Event): void {
+  if (!(event instanceof CustomEvent) || event.detail !== "shortcuts") return;
+  event.preventDefault();
+  useView.getState().set({ dialog: "shortcuts" });
+}
+
 /** Listen to the keys of the action table and to copy, cut and paste; answers how to stop. */
 export function installKeys(): () => void {
+  document.addEventListener("escale:opens", onPageAsks);
   window.addEventListener("keydown", onKey);
   document.addEventListener("copy", onCopy);
   document.addEventListener("cut", onCopy);
   document.addEventListener("paste", onPaste);
   return () => {
+    document.removeEventListener("escale:opens", onPageAsks);
     window.removeEventListener("keydown", onKey);
     document.removeEventListener("copy", onCopy);
     document.removeEventListener("cut", onCopy);
