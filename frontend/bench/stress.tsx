@@ -3,7 +3,7 @@ import "./bench.css";
 import "@xyflow/react/dist/style.css";
 
 import {
-  addEdge, Background, Controls, MiniMap, ReactFlow, useEdgesState, useNodesState, type Connection, type Edge, type Node,
+  addEdge, Background, Controls, MiniMap, ReactFlow, useEdgesState, useNodesState, type Connection, type Edge, type Node, type ReactFlowInstance,
 } from "@xyflow/react";
 import { useCallback } from "react";
 import { createRoot } from "react-dom/client";
@@ -28,7 +28,7 @@ function Stress() {
   const [joined, setJoined, onEdgesChange] = useEdgesState(edges);
   const onConnect = useCallback((connection: Connection) => setJoined((now) => addEdge(connection, now)), [setJoined]);
   return (
-    <ReactFlow nodes={shown} edges={joined} onNodesChange={onNodesChange} onEdgesChange={onEdgesChange} onConnect={onConnect} fitView minZoom={0}>
+    <ReactFlow nodes={shown} edges={joined} onNodesChange={onNodesChange} onEdgesChange={onEdgesChange} onConnect={onConnect} onInit={(made) => (flow = made)} fitView minZoom={0}>
       <MiniMap />
       <Controls />
       <Background />
@@ -41,6 +41,7 @@ const view = () => {
   const { m41, m42, a } = new DOMMatrixReadOnly(getComputedStyle(document.querySelector(".react-flow__viewport")!).transform);
   return { x: m41, y: m42, zoom: a };
 };
+let flow: ReactFlowInstance | null = null;
 install({
   ready: () => {
     const drawn = document.querySelectorAll(".react-flow__node");
@@ -51,3 +52,4 @@ install({
   view,
   grip: () => document.querySelector<HTMLElement>('[data-id="n23"]')!,
 });
+Object.assign(window.__bench, { near: () => void flow?.setCenter(700, 75, { zoom: 1 }) });

@@ -25,7 +25,7 @@ import { useApi } from "./useApi";
 import { useDetail } from "./useDetail";
 import { useGestures } from "./useGestures";
 import { usageOf } from "./usage";
-import { seen, viewportFor, ZOOM } from "./viewport";
+import { firstViewport, seen, ZOOM } from "./viewport";
 
 const ContextMenu = lazy(() => import("./ContextMenu"));
 
@@ -48,7 +48,7 @@ export function Board({ size }: { size: { width: number; height: number } }) {
   const readOnly = useDocument((state) => state.readOnly);
 
   const [start] = useState(() => {
-    const viewport: Viewport = viewportFor(extent(drawing, geometry, layers), size);
+    const viewport: Viewport = firstViewport(extent(drawing, geometry, layers), size);
     return { viewport, zoom: viewport.zoom, view: seen(viewport, size) };
   });
   const plan = useMemo(() => planOf(geometry), [geometry]);

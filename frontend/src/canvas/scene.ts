@@ -53,7 +53,7 @@ export interface SceneInput {
 }
 
 /** Published services up to this many are joined to one mark for the outside; more would be a thicket. */
-const OUTSIDE_MOST = 40;
+const OUTSIDE_MOST = 16;
 const Z = { region: 0, machine: 1, edge: 3, leaf: 4, selected: 5 };
 
 /** Return a builder that remembers what it gave: React Flow passes over objects that it has seen. */

@@ -7,7 +7,7 @@ import { shownAs, type Rect } from "../layout/geometry";
 import { useView } from "../store/view";
 import { align, arrange, boundsOf, distribute, landing } from "./actions";
 import { useCanvas } from "./state";
-import { seen, viewportFor, ZOOM } from "./viewport";
+import { firstViewport, seen, viewportFor, ZOOM } from "./viewport";
 
 const CENTRED_ZOOM = 0.85;
 
@@ -100,7 +100,7 @@ export function useApi(root: RefObject<HTMLDivElement | null>, whole: Rect): voi
     if (was.x === whole.x && was.y === whole.y && was.w === whole.w && was.h === whole.h) return;
     fitted.current = whole;
     const { width, height } = store.getState();
-    if (!touched.current && width > 0) void flow.setViewport(viewportFor(whole, { width, height }));
+    if (!touched.current && width > 0) void flow.setViewport(firstViewport(whole, { width, height }));
   }, [whole, flow, store]);
 }
 

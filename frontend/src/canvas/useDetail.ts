@@ -5,7 +5,7 @@ import type { Rect } from "../layout/geometry";
 import { approach, levelAt, SMALL_DRAWING, wanted, type Detail, type Plan } from "./units";
 
 /** Nodes that are changed in a frame. */
-const BUDGET = { moving: 8, resting: 30 };
+const BUDGET = { moving: 8, resting: 20 };
 /** Without a change of the window for so long, it rests. */
 const STILL_MS = 140;
 const KEEP_MARGIN = 1;

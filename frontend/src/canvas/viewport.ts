@@ -5,6 +5,9 @@ import type { Rect } from "../layout/geometry";
 export const ZOOM = { min: 0.03, max: 2 } as const;
 const MOST_WHEN_FITTED = 1;
 const EDGE = 32;
+const PHONE = 720;
+const READABLE = 0.55;
+const MOST_SCREENS = 10;
 
 /** Return the window in which a rectangle is wholly seen, not larger than at 100 %. */
 export function viewportFor(rect: Rect, size: { width: number; height: number }, most = MOST_WHEN_FITTED): Viewport {
@@ -16,6 +19,17 @@ export function viewportFor(rect: Rect, size: { width: number; height: number },
   return {
     x: size.width / 2 - (rect.x + rect.w / 2) * zoom, y: size.height / 2 - (rect.y + rect.h / 2) * zoom, zoom,
   };
+}
+
+/**
+ * Return the window that a drawing is opened with: all of it, but on a phone not so small that the cards of a drawing
+ * are no longer cards; then it begins at the left.
+ */
+export function firstViewport(rect: Rect, size: { width: number; height: number }): Viewport {
+  const whole = viewportFor(rect, size);
+  if (size.width >= PHONE || whole.zoom >= READABLE || rect.w > MOST_SCREENS * size.width) return whole;
+  const zoom = READABLE;
+  return { x: EDGE / 2 - rect.x * zoom, y: size.height / 2 - (rect.y + rect.h / 2) * zoom, zoom };
 }
 
 /** Return what part of the canvas is seen. */
