@@ -416,7 +416,7 @@ describe("two who write the same draft", () => {
     const server = new FakePortal();
     server.versions = [BASE];
     const blueprint = { id: "b1", name: "shop" };
-    server.drafts.set("d1", { id: "d1", revision: 7, compose: THEIRS, name: "shop", base_version: 1, blueprint });
+    server.drafts.set("d1", { id: "d1", revision: 7, compose: THEIRS, name: "shop", base_version: 1, blueprint, files: [] });
     const { type, page } = begin(server, { blueprint, version: 1 });
     type(MINE);
     await later(3_000);
