@@ -15,8 +15,11 @@ from tests.e2e.site import PASSWORD, Site
 
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 SLOW_MS = 60_000
-KEY = re.compile(r"\b(?:app|shell|editor|deploy|canvas|inspector|document|command|action|actions|palette|outline|kind|edge"
-                 r"|field|help|tour|shortcut)\.[a-z_]+(?:\.[a-z_]+)*\b")  # fmt: skip
+AREAS = (
+    "app|shell|editor|deploy|canvas|inspector|document|command|action|actions|palette|outline|kind|edge|field|help"
+    "|tour|shortcut"
+)
+KEY = re.compile(rf"\b(?:{AREAS})\.[a-z_]+(?:\.[a-z_]+)*\b")
 """What a text that has no words in the catalogue looks like on the page."""
 
 
@@ -73,6 +76,7 @@ class Drawing:
     def open_card(self, name: str) -> None:
         """Select a card and see it in the inspector."""
         self.card(name).click(position={"x": 60, "y": 14})
+        self.tab("Inspector")
         expect(self.panel.get_by_role("heading", name=name, exact=True)).to_be_visible()
 
     def tab(self, name: str) -> Locator:
@@ -191,8 +195,12 @@ class Drawing:
     def unspoken(self) -> list[str]:
         """Return keys of the catalogue that stand on the page where words should, in texts, names and titles."""
         words: str = self.page.evaluate(
-            """() => [document.body.innerText, ...[...document.querySelectorAll("[aria-label], [title], [placeholder]")]
-                .flatMap((e) => ["aria-label", "title", "placeholder"].map((name) => e.getAttribute(name) ?? ""))].join("\\n")"""
+            """() => {
+                const names = ["aria-label", "title", "placeholder"];
+                const named = [...document.querySelectorAll("[aria-label], [title], [placeholder]")];
+                const said = named.flatMap((e) => names.map((name) => e.getAttribute(name) ?? ""));
+                return [document.body.innerText, ...said].join("\\n");
+            }"""
         )
         text = "\n".join(line for line in words.splitlines() if "compose.yaml" not in line)
         return sorted(set(KEY.findall(text)))

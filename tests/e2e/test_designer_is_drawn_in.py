@@ -225,7 +225,8 @@ NAME_OF_FOCUS = """(inside) => {
     const by = (e.getAttribute("aria-labelledby") ?? "").split(" ").filter(Boolean)
         .map((id) => document.getElementById(id)?.textContent ?? "").join(" ");
     const own = e.labels?.length ? e.labels[0].textContent : e.textContent;
-    return [(e.getAttribute("aria-label") || by || own || "").trim(), e.getAttribute("role") ?? e.tagName.toLowerCase()];
+    const name = e.getAttribute("aria-label") || by || own || "";
+    return [name.trim(), e.getAttribute("role") ?? e.tagName.toLowerCase()];
 }"""
 
 
