@@ -137,7 +137,7 @@ class BlueprintViewSet(ShareActions, ScopedViewSet):
         """Say everything that is wrong with a Compose text, by line and column; nothing is kept."""
         body = ValidationInSerializer(data=request.data, context=self.get_serializer_context())
         body.is_valid(raise_exception=True)
-        findings = checking.look_through(**body.validated_data)
+        findings = checking.look_through_for(self.principal, **body.validated_data)
         valid = not any(finding["severity"] == "error" for finding in findings)
         return Response({"valid": valid, "findings": findings})
 
@@ -149,7 +149,7 @@ class BlueprintViewSet(ShareActions, ScopedViewSet):
         body.is_valid(raise_exception=True)
         data = dict(body.validated_data)
         sources = [(source["name"], source["compose"]) for source in data.pop("files")]
-        text, findings = checking.join_files(sources, **data)
+        text, findings = checking.join_files(self.principal, sources, **data)
         return Response({"compose": text, "findings": findings})
 
     @extend_schema(responses=TemplateRowSerializer(many=True))

@@ -29,11 +29,36 @@ def test_files_and_values_come_from_a_draft(bob: Person) -> None:
     assert codes(check(bob, draft=draft["id"])) == []
 
 
-def test_files_and_values_come_from_the_latest_version_of_a_design(bob: Person, viewer: Person) -> None:
+def test_files_and_values_come_from_the_latest_version_of_a_design(bob: Person) -> None:
     made = bob.api.post("/api/v1/blueprints/", {"project": "shop", "name": "web", "compose": TEXT, **GIVEN}).json()
-    assert codes(check(viewer, blueprint=made["id"])) == []
+    assert codes(check(bob, blueprint=made["id"])) == []
     bob.api.post(f"/api/v1/blueprints/{made['id']}/versions/", {"compose": "services: {a: {image: b}}", "files": {}})
-    assert codes(check(viewer, blueprint="web")) != []
+    assert codes(check(bob, blueprint="web")) != []
+
+
+def test_who_only_reads_a_design_has_each_version_looked_through_with_its_own(bob: Person, viewer: Person) -> None:
+    made = bob.api.post("/api/v1/blueprints/", {"project": "shop", "name": "web", "compose": TEXT, **GIVEN}).json()
+    bob.api.post(f"/api/v1/blueprints/{made['id']}/versions/", {"compose": "services: {a: {image: b}}", "files": {}})
+    assert codes(check(viewer, blueprint="web")) == []
+    assert codes(check(viewer, "services: {a: {image: b}}", blueprint="web")) == []
+
+
+def test_no_text_of_ones_own_brings_out_what_one_may_only_read(bob: Person, viewer: Person) -> None:
+    secret = {"environment": {"TAG": "hunter2-hunter2"}, "files": {"web.env": "hunter2-hunter2: [\n"}}
+    text = TEXT.replace("env_file: [web.env]", "restart: always")
+    bob.api.post("/api/v1/blueprints/", {"project": "shop", "name": "web", "compose": text, **secret})
+    prying = "services:\n  web:\n    image: nginx\n    ports: ['${TAG}']\n"
+    assert "hunter2" in check(bob, prying, blueprint="web").content.decode()  # he may write it
+    merging = {"files": [{"name": "a", "compose": prying}], "blueprint": "web"}
+    answers = [
+        check(viewer, prying, blueprint="web"),
+        check(viewer, "include: [web.env]\n", blueprint="web"),
+        check(viewer, text, blueprint="web", files={"a": "b"}),
+        check(viewer, text, blueprint="web", environment={"A": "b"}),
+        viewer.api.post("/api/v1/blueprints/merge/", merging),
+    ]
+    assert [answer.status_code for answer in answers] == [403] * 5
+    assert all("hunter2" not in answer.content.decode() for answer in answers)
 
 
 def test_what_is_given_besides_comes_over_them(bob: Person) -> None:
