@@ -10,6 +10,8 @@ import { canvasApi } from "../src/app/canvasApi";
 import { Canvas } from "../src/canvas/Canvas";
 import { useCanvas } from "../src/canvas/state";
 import type { NodeId } from "../src/document/types";
+import { currentSvg, toPng } from "../src/export/downloads";
+import { PrintDrawing } from "../src/export/Print";
 import { useLanguage } from "../src/i18n";
 import { useDocument } from "../src/store/document";
 import { usePaint, type LiveState, type PlannedChange } from "../src/store/paint";
@@ -70,7 +72,7 @@ function decorate(): void {
   }
 }
 
-createRoot(document.getElementById("root")!).render(<Canvas />);
+createRoot(document.getElementById("root")!).render(<><Canvas /><PrintDrawing title="Shop" version="Version 3" /></>);
 void open();
 
 const viewport = () => document.querySelector<HTMLElement>(".react-flow__viewport")!;
@@ -94,6 +96,7 @@ install({
   },
 });
 Object.assign(window.__bench, {
+  currentSvg, toPng,
   /** The better layout is there, or none comes. */
   near: () => {
     useView.getState().show("service:n22");

@@ -9,7 +9,7 @@ import { hiddenKind, OUTSIDE, outsideOf, type Layers } from "../layout/outside";
 import { seenAt, type Override } from "./state";
 import { standsFor, type Detail, type Plan } from "./units";
 import type { Usage } from "./usage";
-import { edgeLabel, edgeWords, nodeWords } from "./words";
+import { edgeLabel, edgeWords, nodeWords, notesOf } from "./words";
 
 export type CardNode = Node<{ node: ServiceNode }, "card">;
 /** `note`: what its only edge says; what hangs under a card has no room for words on the edge. */
@@ -230,19 +230,6 @@ function numberOf(thing: object): number {
   if (known === undefined) numbers.set(thing, (known = ++lastNumber));
   return known;
 }
-
-const noted = new WeakMap<readonly DrawingEdge[], Map<NodeId, string>>();
-
-function notesOf(drawing: Drawing): Map<NodeId, string> {
-  let notes = noted.get(drawing.edges);
-  if (notes) return notes;
-  notes = new Map();
-  for (const edge of drawing.edges)
-    if (edge.kind !== "depends_on") notes.set(edge.target, notes.has(edge.target) ? "" : edge.label);
-  noted.set(drawing.edges, notes);
-  return notes;
-}
-
 
 function frame(size: { w: number; h: number }, parent: NodeId | null, zIndex: number, selected: boolean) {
   return {

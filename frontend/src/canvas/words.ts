@@ -1,4 +1,4 @@
-import type { DrawingEdge, DrawingNode, Kind, NodeId, Problem } from "../document/types";
+import type { Drawing, DrawingEdge, DrawingNode, Kind, NodeId, Problem } from "../document/types";
 import { t } from "../i18n";
 
 export function kindWord(kind: Kind): string {
@@ -46,4 +46,17 @@ export function shortImage(image: string): string {
 export function edgeLabel(edge: DrawingEdge): string {
   if (edge.kind !== "depends_on") return edge.label;
   return edge.condition && edge.condition !== "service_started" ? edgeWords(edge, true) : "";
+}
+
+const noted = new WeakMap<readonly DrawingEdge[], Map<NodeId, string>>();
+
+/** What the only edge to a node says: it is written on the node, where there is room. */
+export function notesOf(drawing: Drawing): Map<NodeId, string> {
+  let notes = noted.get(drawing.edges);
+  if (notes) return notes;
+  notes = new Map();
+  for (const edge of drawing.edges)
+    if (edge.kind !== "depends_on") notes.set(edge.target, notes.has(edge.target) ? "" : edge.label);
+  noted.set(drawing.edges, notes);
+  return notes;
 }

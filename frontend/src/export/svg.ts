@@ -1,6 +1,6 @@
 /** The whole drawing as one vector picture, made from the drawing itself: what the window culls is in it too. */
 import { GLYPHS, type GlyphName } from "../canvas/glyphs";
-import { edgeLabel, kindWord, shortImage, titleOf } from "../canvas/words";
+import { edgeLabel, kindWord, notesOf, shortImage, titleOf } from "../canvas/words";
 import type { Drawing, DrawingNode, MachineNode, NodeId, RegionNode, ServiceNode } from "../document/types";
 import { t } from "../i18n";
 import { absolute, isGroup, shownAs, type Geometry, type Rect } from "../layout/geometry";
@@ -39,7 +39,7 @@ export function toSvg(drawing: Drawing, geometry: Geometry, { theme = "light", t
     ...groups.filter((node) => node.kind === "machine").map((node) => group(node, box(geometry, node.id), palette)),
     ...edges(drawing, geometry, layers, palette),
     ...nodes.filter((node) => !isGroup(node)).map((node) =>
-      node.kind === "service" ? card(node, box(geometry, node.id), palette) : small(node, box(geometry, node.id), palette)),
+      node.kind === "service" ? card(node, box(geometry, node.id), palette) : small(node, box(geometry, node.id), palette, notesOf(drawing).get(node.id) ?? "")),
   ];
   const name = title === "" ? t("canvas.label") : title;
   return (
@@ -105,7 +105,7 @@ function group(node: MachineNode | RegionNode, at: Rect, palette: Palette): stri
   const icon = node.kind === "machine" && node.count > 1 ? "cluster" : node.kind;
   const name = titleOf(node);
   const room = at.w - 60;
-  const wide = Math.min(room, [...name].length * 9 + 12);
+  const wide = Math.min(room, [...name].length * (region ? 10.5 : 9.5) + 14);
   return (
     `<rect x="${at.x}" y="${at.y}" width="${at.w}" height="${at.h}" rx="12" ${frame}/>` +
     glyph(icon, at.x + 14, at.y + 14, 16, region ? palette.accent : palette.soft) +
@@ -133,9 +133,9 @@ function card(node: ServiceNode, at: Rect, palette: Palette): string {
   );
 }
 
-function small(node: DrawingNode, at: Rect, palette: Palette): string {
+function small(node: DrawingNode, at: Rect, palette: Palette, note: string): string {
   if (node.kind === "service" || isGroup(node)) return "";
-  const facts = [kindWord(node.kind), node.kind === "volume" ? node.capacity : ""].filter(Boolean).join(" · ");
+  const facts = [kindWord(node.kind), note, node.kind === "volume" ? node.capacity : ""].filter(Boolean).join(" · ");
   const dashed = node.kind === "network" ? ` stroke-dasharray="4 3"` : "";
   return (
     `<rect x="${at.x}" y="${at.y}" width="${at.w}" height="${at.h}" rx="${at.h / 2}" fill="${palette.card}" stroke="${palette.strong}"${dashed}/>` +
@@ -165,7 +165,7 @@ function edges(drawing: Drawing, geometry: Geometry, layers: Layers, palette: Pa
     const key = `${source}>${target}`;
     if (folded && seen.has(key)) continue;
     seen.add(key);
-    line(box(geometry, source), box(geometry, target), folded ? "" : edgeLabel(edge), DASHES[edge.kind], palette.edge);
+    line(box(geometry, source), box(geometry, target), folded || notesOf(drawing).get(edge.target) ? "" : edgeLabel(edge), DASHES[edge.kind], palette.edge);
   }
   const outside = layers.ports ? outsideOf(drawing, geometry) : null;
   if (outside) {
