@@ -5,7 +5,7 @@ import { lazy, Suspense, useEffect, useMemo, useRef, useState } from "react";
 
 import type { Drawing, NodeId } from "../document/types";
 import { currentLanguage, t } from "../i18n";
-import { GRID } from "../layout/geometry";
+import { GRID, type Rect } from "../layout/geometry";
 import { extent } from "../layout/outside";
 import { useDocument } from "../store/document";
 import { usePaint } from "../store/paint";
@@ -24,6 +24,7 @@ import { planOf } from "./units";
 import { useApi } from "./useApi";
 import { useDetail } from "./useDetail";
 import { useGestures } from "./useGestures";
+import { useRoom } from "./useRoom";
 import { usageOf } from "./usage";
 import { firstViewport, seen, ZOOM } from "./viewport";
 
@@ -87,6 +88,7 @@ export function Board({ size }: { size: { width: number; height: number } }) {
         <Minimap extent={whole} />
         <Controls />
         <Markers />
+        <Room whole={whole} />
       </ReactFlow>
       <Suspense><ContextMenu /></Suspense>
     </div>
@@ -97,6 +99,12 @@ export function Board({ size }: { size: { width: number; height: number } }) {
 function Dots() {
   const near = useStore((state) => state.transform[2] > 0.5);
   return near ? <Background variant={BackgroundVariant.Dots} gap={2 * GRID} size={1.2} /> : null;
+}
+
+/** The window follows the canvas's size; in a part of its own, since that size changes without any other reason to draw. */
+function Room({ whole }: { whole: Rect }) {
+  useRoom(whole);
+  return null;
 }
 
 function Markers() {

@@ -36,3 +36,24 @@ export function firstViewport(rect: Rect, size: { width: number; height: number 
 export function seen({ x, y, zoom }: Viewport, size: { width: number; height: number }): Rect {
   return { x: -x / zoom, y: -y / zoom, w: size.width / zoom, h: size.height / zoom };
 }
+
+const within = (box: Rect, view: Rect): boolean =>
+  box.x >= view.x && box.y >= view.y && box.x + box.w <= view.x + view.w && box.y + box.h <= view.y + view.h;
+
+/**
+ * Return the window after the canvas has got another size, or null to leave it. A drawing that was wholly seen stays
+ * so; else what is selected and was seen is moved into view, no further than needed.
+ */
+export function roomFor(
+  viewport: Viewport, before: { width: number; height: number }, now: { width: number; height: number }, whole: Rect, chosen: Rect[],
+): Viewport | null {
+  const [old, view] = [seen(viewport, before), seen(viewport, now)];
+  if (within(whole, old)) return within(whole, view) ? null : viewportFor(whole, now, Math.min(MOST_WHEN_FITTED, viewport.zoom));
+  const lost = chosen.filter((box) => within(box, old) && !within(box, view));
+  const last = lost[lost.length - 1];
+  if (!last) return null;
+  const edge = EDGE / viewport.zoom;
+  const dx = Math.max(0, last.x + last.w + edge - (view.x + view.w));
+  const dy = Math.max(0, last.y + last.h + edge - (view.y + view.h));
+  return { ...viewport, x: viewport.x - dx * viewport.zoom, y: viewport.y - dy * viewport.zoom };
+}
