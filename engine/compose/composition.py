@@ -20,7 +20,7 @@ from engine.compose.paths import PathResolver, is_remote, join
 from engine.compose.positions import SourceLocator
 from engine.compose.report import Path, Refusal, Report
 from engine.compose.scalars import Timestamp
-from engine.compose.source import Document, Spent, copy_tree, decode_text, read_documents
+from engine.compose.source import Document, Spent, copy_tree, count_characters, decode_text, read_documents
 from engine.compose.supplied import SuppliedFiles
 from engine.compose.validation import schema_refusals
 
@@ -246,6 +246,13 @@ class Composer:
                 "compose.limit.expansion",
                 f"What services extend grows to more than {self.limits.max_alias_nodes:,} values - it is refused"
                 " because it could exhaust the server - extend smaller services.",
+            )
+        self._spent.repeated_characters += count_characters(service)
+        if self._spent.repeated_characters > self.limits.max_alias_characters:
+            raise Refusal(
+                "compose.limit.expansion",
+                f"What services extend grows to more than {self.limits.max_alias_characters:,} characters - it is"
+                " refused because it could exhaust the server - extend smaller services.",
             )
         copy: dict[str, Any] = copy_tree(service)
         return copy

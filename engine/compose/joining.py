@@ -8,7 +8,7 @@ Comments and anchors cannot survive: a merged value stands in none of the files.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import yaml
@@ -20,7 +20,7 @@ from engine.compose.model import DEFAULT_LIMITS, ComposeError, Limits, Project
 from engine.compose.positions import SourceLocator
 from engine.compose.report import Refusal, Report
 from engine.compose.scalars import resolve_plain
-from engine.compose.source import Document
+from engine.compose.source import Document, count_characters
 from engine.compose.supplied import SuppliedFiles
 from engine.findings import Finding
 
@@ -44,7 +44,7 @@ def join(
     stream = "".join(_as_document(source) for _, source in sources)
     _refuse_large(len(stream), limits)
     merged = _merged(sources, files, limits)
-    _refuse_large(sum(_sizes(merged)), limits)  # before it is written: aliases can stand for gigabytes
+    _refuse_large(count_characters(merged), limits)  # before it is written: aliases can stand for gigabytes
     text = write(merged)
     whole = _loaded(stream, name, environment, files, limits)
     if whole is None:
@@ -53,7 +53,7 @@ def join(
     if own is not None and own.model == whole.model:
         return text, ()
     resolved = _without_defaults(whole)
-    _refuse_large(sum(_sizes(resolved)), limits)
+    _refuse_large(count_characters(resolved), limits)
     text = write(_escaped(resolved))
     own = _loaded(text, name, environment, files, limits)
     if own is None or own.model != whole.model:
@@ -97,19 +97,6 @@ def _refuse_large(size: int, limits: Limits) -> None:
                 )
             ]
         )
-
-
-def _sizes(value: Any) -> Iterator[int]:
-    """Yield the characters of the texts in a value, as often as it would be written out."""
-    if isinstance(value, Mapping):
-        for key, item in value.items():
-            yield len(str(key))
-            yield from _sizes(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _sizes(item)
-    elif isinstance(value, str):
-        yield len(value)
 
 
 def _merged(

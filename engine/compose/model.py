@@ -22,8 +22,8 @@ class Limits:
     """Bound what an untrusted file may cost; each bound is checked before the thing it bounds is built.
 
     `max_bytes` counts each source separately, all others count everything together. `max_nodes` counts YAML events,
-    `max_alias_nodes` values that aliases, merge keys and `extends` repeat, `max_interpolated_bytes` texts with
-    variables replaced and environment files, as often as they are read.
+    `max_alias_nodes` and `max_alias_characters` values, and texts in them, that aliases, merge keys and `extends`
+    repeat, `max_interpolated_bytes` texts with variables replaced and environment files, as often as they are read.
     """
 
     max_bytes: int = 1024 * 1024
@@ -32,6 +32,7 @@ class Limits:
     max_nodes: int = 250_000
     max_aliases: int = 10_000
     max_alias_nodes: int = 100_000
+    max_alias_characters: int = 4 * 1024 * 1024
     max_interpolated_bytes: int = 4 * 1024 * 1024
     max_ports: int = 70_000
     max_sources: int = 100

@@ -60,6 +60,7 @@ class _Anchor:
     height: int
     overrides: list[Path]
     closed: bool = True
+    characters: int = -1  # counted when an alias first asks
 
 
 class _Frame:
@@ -150,6 +151,7 @@ class Spent:
 
     nodes: int = 0
     repeated_nodes: int = 0
+    repeated_characters: int = 0
     aliases: int = 0
 
 
@@ -378,6 +380,15 @@ class _Reader:
             raise _too_many(
                 "compose.limit.expansion", f"aliases that grow to more than {limits.max_alias_nodes:,} values", event
             )
+        if anchor.characters < 0:
+            anchor.characters = count_characters(anchor.value)
+        self._spent.repeated_characters += anchor.characters
+        if self._spent.repeated_characters > limits.max_alias_characters:
+            raise _too_many(
+                "compose.limit.expansion",
+                f"aliases that grow to more than {limits.max_alias_characters:,} characters",
+                event,
+            )
         if len(stack) + anchor.height > limits.max_depth:
             raise _too_many("compose.limit.depth", f"more than {limits.max_depth} levels of nesting", event)
         if stack:
@@ -410,6 +421,25 @@ class _Reader:
                 (*_path(stack[:-1]), "<<"),
             )
         frame.merges.extend(values)
+
+
+def count_characters(value: Any) -> int:
+    """Return how many characters the texts and keys of nested dicts and lists have, as often as they stand there."""
+    total, left = 0, [value]
+    while left:
+        item = left.pop()
+        if isinstance(item, str):
+            total += len(item)
+        elif isinstance(item, dict):
+            total += sum(map(len, filter(_is_text, item)))
+            left.extend(item.values())
+        elif isinstance(item, list):
+            left.extend(item)
+    return total
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
 
 
 def copy_tree(value: Any) -> Any:

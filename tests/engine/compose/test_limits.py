@@ -115,6 +115,14 @@ def test_a_merge_bomb_is_refused() -> None:
     assert refusal("\n".join([*lines, "services: {}"])) == "compose.limit.expansion"
 
 
+def test_long_texts_that_aliases_or_extends_repeat_are_refused() -> None:
+    aliases = f"x-a: &a {'z' * 190_000}\nservices: {{web: {{image: x, environment: {{"
+    assert refusal(aliases + ", ".join(f"A{n}: *a" for n in range(3_000)) + "}}}") == "compose.limit.expansion"
+    base = f"services:\n  base: {{image: x, labels: {{a: {'z' * 190_000}}}}}\n"
+    more = "".join(f"  s{n}: {{extends: base}}\n" for n in range(3_000))
+    assert refusal(base + more) == "compose.limit.expansion"
+
+
 def test_an_include_bomb_is_refused() -> None:
     files = {f"{n}.yaml": f"include: [{n + 1}.yaml, ./x/../{n + 1}.yaml]" for n in range(30)}
     files["30.yaml"] = "services: {a: {image: x}}"
