@@ -22,6 +22,9 @@ SECRET_KEY_NAME = re.compile(
     r"pass(word|wd|phrase)?$|token|secret|authorization|cookie|credential|private_?key|api_?key|^sealed$|^kek$", re.I
 )
 
+SHARE_LINK = re.compile(r"(/shared/)[A-Za-z0-9_-]{43}")
+"""Addresses that open a drawing: they are logged also for who is not signed in, when nothing has looked at them."""
+
 
 def redact(_logger: Any, _method: str, event: EventDict) -> EventDict:
     """Replace the values of keys that name a secret, and every registered secret inside any text."""
@@ -37,16 +40,16 @@ def _clean(key: object, value: Any) -> Any:
     if isinstance(key, str) and SECRET_KEY_NAME.search(key) and value not in (None, "", True, False):
         return HIDDEN
     if isinstance(value, str):
-        return redact_text(value)
+        return SHARE_LINK.sub(rf"\1{HIDDEN}", redact_text(value))
     if isinstance(value, MutableMapping):
         return {inner: _clean(inner, item) for inner, item in value.items()}
     if isinstance(value, list | tuple | set):
         return [_clean(None, item) for item in value]
     if isinstance(value, bytes):
         return redact_text(value.decode("utf-8", "replace"))
-    if isinstance(value, BaseException):
-        return redact_text(repr(value))
-    return value
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    return _clean(key, repr(value))  # as it would be written: Django logs whole requests, with their address
 
 
 # Exceptions become text before redaction, so that what a traceback quotes is cleaned too.

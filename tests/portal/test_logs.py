@@ -85,3 +85,13 @@ def test_a_request_leaves_one_line_with_its_id_and_without_its_query(lines, clie
 
 def test_an_ill_formed_request_id_is_replaced(client):
     assert client.get("/healthz-not", headers={"x-request-id": "a\tb"}).headers["X-Request-Id"] != "a\tb"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("address", ["/shared/{}/", "/api/v1/shared/{}/"])
+def test_the_address_of_a_shared_drawing_is_hidden_also_before_somebody_signs_in(lines, client, address):
+    token = "A" * 20 + "-_" + "b" * 21
+    client.get(address.format(token))
+    told = lines()
+    assert any("/shared/(hidden)/" in str(line) for line in told)
+    assert token not in json.dumps(told)
