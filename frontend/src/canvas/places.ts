@@ -4,6 +4,7 @@ import { layoutByElk } from "../layout/elk";
 import { structureKey, type Geometry } from "../layout/geometry";
 import { layoutNow } from "../layout/layout";
 import { useDocument } from "../store/document";
+import { usePaint } from "../store/paint";
 import { share } from "./share";
 import { useCanvas } from "./state";
 
@@ -18,10 +19,22 @@ export function forgetLayouts(): void {
 
 /** Follow the document; returns what stops it. */
 export function startPlaces(): () => void {
-  follow(useDocument.getState().drawing);
-  return useDocument.subscribe((state, before) => {
-    if (state.drawing !== before.drawing) follow(state.drawing);
-  });
+  let last = toShow();
+  follow(last);
+  const look = (): void => {
+    const now = toShow();
+    if (now === last) return;
+    last = now;
+    follow(now);
+  };
+  const stops = [useDocument.subscribe(look), usePaint.subscribe(look)];
+  return () => stops.forEach((stop) => stop());
+}
+
+/** A comparison has a drawing of its own, in which what was removed has its place. */
+function toShow(): Drawing {
+  const { mode, compared } = usePaint.getState();
+  return mode === "diff" && compared !== null ? compared : useDocument.getState().drawing;
 }
 
 export function follow(derived: Drawing): void {

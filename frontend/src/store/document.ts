@@ -3,6 +3,7 @@ import { create } from "zustand";
 import { applyEdits, invert, smallestSplice } from "../document/edits";
 import type { Applied, Command, Drawing, Message, Problem, Step, TextEdit } from "../document/types";
 import { ask } from "../workers/client";
+import { usePaint } from "./paint";
 
 const EMPTY: Drawing = { name: "", nodes: [], edges: [], published: [], problems: [], lines: 0 };
 const KEPT_STEPS = 500;
@@ -23,6 +24,8 @@ interface DocumentState {
   future: Step[];
   /** Nothing may be changed: a shared drawing, an old version, no role. */
   readOnly: boolean;
+  /** The canvas shows an old version in a comparison: gestures on it would mean something else. */
+  looking: boolean;
   /** The drawing of the text as opened has arrived. */
   ready: boolean;
 
@@ -72,6 +75,7 @@ export const useDocument = create<DocumentState>()((set, get) => {
 
   async function carryOut(command: Command): Promise<Applied> {
     if (get().readOnly) return { ok: false, refused: { key: "document.read_only" } };
+    if (get().looking && usePaint.getState().mode === "diff") return { ok: false, refused: { key: "document.comparing" } };
     for (let tries = 0; tries < 5; tries++) {
       const { text, revision } = get();
       const applied = await ask({ ask: "apply", text, command });
@@ -101,6 +105,7 @@ export const useDocument = create<DocumentState>()((set, get) => {
     past: [],
     future: [],
     readOnly: false,
+    looking: false,
     ready: false,
 
     open: (text, readOnly) => {

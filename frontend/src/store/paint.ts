@@ -1,6 +1,6 @@
 import { create } from "zustand";
 
-import type { NodeId, Problem } from "../document/types";
+import type { Drawing, NodeId, Problem } from "../document/types";
 
 export type PlannedChange = "create" | "update" | "replace" | "delete" | "keep";
 export type DiffChange = "added" | "removed" | "changed";
@@ -21,6 +21,8 @@ interface PaintState {
   plan: Record<NodeId, { change: PlannedChange; causes: string[]; dataLoss: boolean }>;
   diff: Record<NodeId, DiffChange>;
   diffEdges: Record<string, "added" | "removed">;
+  /** In the mode `diff` the canvas shows this: the newer drawing, and with it what the older one had besides. */
+  compared: Drawing | null;
   live: Record<NodeId, LivePaint>;
   /** Problems by node; those of no node are in `loose`. */
   problems: Record<NodeId, Problem[]>;
@@ -35,6 +37,7 @@ export const usePaint = create<PaintState>()((set) => ({
   plan: {},
   diff: {},
   diffEdges: {},
+  compared: null,
   live: {},
   problems: {},
   loose: [],

@@ -1,7 +1,7 @@
 import { create } from "zustand";
 
 import { api, take, takeAll, type Schemas } from "../api/client";
-import type { Drawing, DrawingDiff, DrawingNode, NodeId } from "../document/types";
+import type { Drawing, DrawingDiff, DrawingEdge, DrawingNode, NodeId } from "../document/types";
 import { type DiffChange, usePaint } from "../store/paint";
 import { useDocument } from "../store/document";
 import { ask } from "../workers/client";
@@ -17,13 +17,11 @@ interface DiffState {
   /** Texts of the two sides. */
   texts: { before: string; after: string } | null;
   diff: DrawingDiff | null;
-  /** The drawing of the newer side: what the canvas shows when that is not what is drawn now. */
-  drawing: Drawing | null;
-  /** Nodes of the older side that the newer one lacks: the canvas has no cards for them. */
+  /** Nodes of the older side that the newer one lacks. */
   removedNodes: DrawingNode[];
 }
 
-const NONE = { before: null, after: "now" as Side, texts: null, diff: null, drawing: null, removedNodes: [] };
+const NONE = { before: null, after: "now" as Side, texts: null, diff: null, removedNodes: [] };
 
 export const useDiff = create<DiffState>()(() => NONE);
 
@@ -47,24 +45,33 @@ export async function compareTexts(before: Side, after: Side, texts: { before: s
   ]);
   if (number !== latest) return;
   const removed = new Set<NodeId>(diff.nodes.filter(({ change }) => change === "removed").map(({ id }) => id));
-  useDiff.setState({
-    before, after, texts, diff,
-    drawing: newer.ok ? newer.drawing : null,
-    removedNodes: older.ok ? older.drawing.nodes.filter(({ id }) => removed.has(id)) : [],
-  });
+  const removedNodes = older.ok ? older.drawing.nodes.filter(({ id }) => removed.has(id)) : [];
+  useDiff.setState({ before, after, texts, diff, removedNodes });
   const byNode: Record<NodeId, DiffChange> = {};
   for (const { id, change } of diff.nodes) byNode[id] = change;
   const byEdge: Record<string, "added" | "removed"> = {};
   for (const { id, change } of diff.edges) byEdge[id] = change;
-  usePaint.getState().set({ mode: "diff", diff: byNode, diffEdges: byEdge });
+  const compared = newer.ok ? together(newer.drawing, removedNodes, older.ok ? older.drawing.edges : [], byEdge) : null;
+  usePaint.getState().set({ mode: "diff", diff: byNode, diffEdges: byEdge, compared });
+  // Old versions are looked at; what is drawn now can be changed under the paint.
+  useDocument.setState({ looking: after !== "now" });
+}
+
+/** The newer drawing with what was removed from the older one, so that both can be seen in one picture. */
+export function together(newer: Drawing, removed: DrawingNode[], edges: DrawingEdge[], changes: Record<string, "added" | "removed">): Drawing {
+  const known = new Set<NodeId>([...newer.nodes, ...removed].map(({ id }) => id));
+  const ghosts = removed.map((node) => (node.parent !== null && !known.has(node.parent) ? { ...node, parent: null, at: null } : node));
+  const lines = edges.filter(({ id, source, target }) => changes[id] === "removed" && known.has(source) && known.has(target));
+  return { ...newer, nodes: [...newer.nodes, ...ghosts], edges: [...newer.edges, ...lines] };
 }
 
 /** Take the comparison off the canvas. */
 export function endComparison(): void {
   latest++;
   useDiff.setState(NONE);
+  useDocument.setState({ looking: false });
   const { mode, set } = usePaint.getState();
-  set({ diff: {}, diffEdges: {}, ...(mode === "diff" ? { mode: "none" } : {}) });
+  set({ diff: {}, diffEdges: {}, compared: null, ...(mode === "diff" ? { mode: "none" } : {}) });
 }
 
 /** Put the text of an older version in place of the present one; undo takes it back, saving makes it a version. */

@@ -42,6 +42,7 @@ export const document = {
 
   "document.broken": "The text has a mistake, so the canvas cannot change it. Correct the marked line in the YAML first.",
   "document.busy": "The text was being changed at the same time. Nothing was done; try again.",
+  "document.comparing": "The canvas shows a comparison of two versions. Show the drawing again to change it.",
   "document.read_only": "This design is read-only here. Copy it into a design of your own to change it.",
   "document.would_break": "This change would break the text, so it was not made. Make it in the YAML instead.",
   "document.too_much": "The file is nested or repeated too much to be drawn. Make it smaller, or resolve its aliases.",

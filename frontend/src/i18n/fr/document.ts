@@ -42,6 +42,7 @@ export const document: Record<string, string> = {
 
   "document.broken": "Le texte contient une erreur : le canevas ne peut pas le modifier. Corrigez d’abord la ligne signalée dans le YAML.",
   "document.busy": "Le texte était modifié au même moment. Rien n’a été fait ; réessayez.",
+  "document.comparing": "Le canevas montre une comparaison de deux versions. Montrez à nouveau le dessin pour le modifier.",
   "document.read_only": "Ce dessin est ici en lecture seule. Copiez-le dans un dessin à vous pour le modifier.",
   "document.would_break": "Cette modification rendrait le texte invalide ; elle n’a pas été faite. Faites-la dans le YAML.",
   "document.too_much": "Le fichier est trop imbriqué ou trop répété pour être dessiné. Réduisez-le, ou remplacez ses alias par leurs valeurs.",
