@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import prefetch_related_objects
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -328,6 +329,7 @@ def row_json(row: dict[str, Any]) -> dict[str, Any]:
 def deployment_json(deployment: Deployment, operation_id: Any, operation_url: str | None) -> dict[str, Any]:
     """Return a deployment in the form of ``DeploymentDetailSerializer``."""
     blueprint = deployment.version.blueprint
+    prefetch_related_objects([deployment], "resources")  # once for price and list: each holds a machine's user-data
     return {
         "id": str(deployment.id),
         "project": {"id": str(deployment.project_id), "name": deployment.project.slug},

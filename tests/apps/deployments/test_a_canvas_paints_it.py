@@ -152,3 +152,9 @@ def test_the_deployments_of_a_drawing_are_found(bob: Person, charlie: Person, ru
     assert names(running["blueprint"]["id"]) == ["shop"]
     assert names(other["id"]) == []
     assert charlie.api.get(f"/api/v1/deployments/?blueprint={other['id']}").status_code == 404
+
+
+def test_one_deployment_is_shown_without_reading_its_resources_twice(bob: Person, running: Any) -> None:
+    with CaptureQueriesContext(connection) as queries:
+        assert bob.api.get(f"/api/v1/deployments/{running['id']}/").json()["resources"]
+    assert sum('FROM "deployments_resource"' in query["sql"] for query in queries) == 1
