@@ -158,3 +158,14 @@ def test_a_long_list_goes_on_by_cursor(scene: Scene, as_: Callable[[str], Client
     assert pages == 2
     assert len(seen) == len(set(seen)) == 64
     assert alice.get("/designs/?cursor=nonsense").status_code == 400
+
+
+def test_checking_a_text_does_not_bring_out_the_files_of_a_design_that_one_may_only_read(
+    bob: Any, viewer: Any, shop: Any
+) -> None:
+    given = {"project": "shop", "name": "page", "compose": PLAIN, "files": {"pw.txt": "hunter2-hunter2: [\n"}}
+    bob.api.post("/api/v1/blueprints/", given)
+    version = Blueprint.objects.get(name="page").versions.get()
+    prying = {"compose": "include: [pw.txt]\n", "previous": str(version.pk), "keep": ["pw.txt"]}
+    assert bob.browser.post("/designs/validate/", prying).status_code == 200
+    assert viewer.browser.post("/designs/validate/", prying).status_code == 403

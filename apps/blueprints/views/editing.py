@@ -98,6 +98,7 @@ def validate(request: HttpRequest, principal: Principal) -> HttpResponseBase:
     if request.POST.get("previous"):
         known = BlueprintVersion.objects.select_related("blueprint__project__organization")
         previous = find(known, principal, pk=as_uuid(request.POST["previous"]))
+        require(principal, Role.ARCHITECT, previous.blueprint.project)  # findings repeat what its files hold
     try:
         drawing = read_drawing(request, previous)
     except Fault as error:
