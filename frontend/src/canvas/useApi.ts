@@ -1,4 +1,4 @@
-import { useReactFlow, useStoreApi } from "@xyflow/react";
+import { useReactFlow, useStore, useStoreApi } from "@xyflow/react";
 import { useEffect, useRef, type RefObject } from "react";
 
 import { canvasApi } from "../app/canvasApi";
@@ -10,6 +10,8 @@ import { useCanvas } from "./state";
 import { firstViewport, seen, viewportFor, ZOOM } from "./viewport";
 
 const CENTRED_ZOOM = 0.85;
+/** So much room stays between a card and a panel that opens beside it. */
+const BESIDE = 24;
 
 /** Fill in what the canvas does for the parts around it, and follow wishes to show something. */
 export function useApi(root: RefObject<HTMLDivElement | null>, whole: Rect): void {
@@ -81,6 +83,24 @@ export function useApi(root: RefObject<HTMLDivElement | null>, whole: Rect): voi
   useEffect(() => {
     if (fitWish > 0) canvasApi.fit();
   }, [fitWish]);
+
+  // A panel that opens for a card must not cover it.
+  const width = useStore((state) => state.width);
+  const wide = useRef(width);
+  useEffect(() => {
+    const before = wide.current;
+    wide.current = width;
+    const { selection } = useView.getState();
+    const { geometry } = useCanvas.getState();
+    const id = selection.length === 1 && selection[0] ? shownAs(geometry, selection[0]) : null;
+    const box = id === null ? undefined : geometry.boxes.get(id);
+    if (!box || width === 0 || width >= before) return;
+    const { x, y, zoom } = flow.getViewport();
+    const over = (box.ax + box.w) * zoom + x + BESIDE - width;
+    const room = box.ax * zoom + x - BESIDE; // its beginning is read first
+    const by = Math.min(over, room);
+    if (by > 0) void flow.setViewport({ x: x - by, y, zoom }, { duration: glide() });
+  }, [width, flow]);
 
   // Until somebody has moved the window, it shows the whole drawing: the better layout may have other bounds.
   useEffect(() => {

@@ -89,6 +89,11 @@ export async function watch(id: string): Promise<void> {
   await refresh(id);
 }
 
+/** Watch a deployment to which something was just begun: what was known of it is old. */
+export async function watchAnew(id: string): Promise<void> {
+  await (watches.has(id) ? refresh(id) : watch(id));
+}
+
 export function unwatch(id: string): void {
   const watched = watches.get(id);
   if (!watched) return;

@@ -9,7 +9,7 @@ import { type PlannedChange, usePaint } from "../store/paint";
 import { against, type NodeIndex } from "../store/problems";
 import { saveVersion, useSync } from "../store/sync";
 import { useView } from "../store/view";
-import { watch } from "./live";
+import { watchAnew } from "./live";
 import { refreshDeployments, regionsOf, type Target, targetOf, useTargets } from "./targets";
 
 export type Plan = Schemas["PlanDetail"];
@@ -153,7 +153,7 @@ export async function startPlans(acceptDataLoss: boolean): Promise<void> {
     if (started.length === 0) return;
     const { blueprint } = useSync.getState();
     if (blueprint) void refreshDeployments(blueprint.id).catch(() => undefined);
-    await Promise.all(started.map((id) => watch(id)));
+    await Promise.all(started.map((id) => watchAnew(id)));
     usePaint.getState().set({ mode: "live" });
     if (after.every((one) => one.error === null)) {
       useView.getState().set({ panel: "live" });

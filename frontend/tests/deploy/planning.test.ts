@@ -12,7 +12,7 @@ import { useView } from "../../src/store/view";
 
 vi.mock("../../src/workers/client", () => ({ ask: () => new Promise(() => undefined) }));
 const watched = vi.hoisted(() => [] as string[]);
-vi.mock("../../src/deploy/live", () => ({ watch: (id: string) => Promise.resolve(void watched.push(id)) }));
+vi.mock("../../src/deploy/live", () => ({ watchAnew: (id: string) => Promise.resolve(void watched.push(id)) }));
 const saving = vi.hoisted(() => ({ answer: { ok: true, saved: { number: 4, versionId: "v4", blueprint: { id: "b", name: "shop" }, revision: 9 } } as unknown, wishes: [] as unknown[] }));
 vi.mock("../../src/store/sync", async (original) => ({
   ...(await original<object>()),
