@@ -1,0 +1,1 @@
+var e=()=>void 0,t={dropAt:()=>null,center:()=>[0,0],hover:e,fit:e,zoom:e,arrange:e,align:e,distribute:e,placeOf:()=>null};export{t};

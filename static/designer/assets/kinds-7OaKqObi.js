@@ -1,0 +1,1 @@
+var e={service:`box`,volume:`database`,network:`network`,config:`file-code`,secret:`key`,machine:`server-2`,region:`cloud`},t={depends_on:`arrow-narrow-right`,network:`network`,volume:`database`,config:`file-code`,secret:`key`,link:`link`};export{e as n,t};

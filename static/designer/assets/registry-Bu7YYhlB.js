@@ -1,0 +1,1 @@
+var e=[];function t(t){let n=e.findIndex(e=>e.id===t.id);n>=0?e[n]=t:e.push(t)}export{t as n,e as t};
