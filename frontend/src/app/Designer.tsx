@@ -1,6 +1,7 @@
 import { lazy, Suspense, useEffect, useMemo, useRef, useState } from "react";
 
 import { Canvas } from "../canvas/Canvas";
+import { startFlavours } from "../deploy/flavours";
 import { startLive } from "../deploy/live";
 import { t } from "../i18n";
 import { Palette } from "../palette/Palette";
@@ -69,7 +70,7 @@ export function Designer({ boot }: { boot: Boot }) {
 
   useEffect(() => {
     useDocument.getState().open(boot.text, boot.mode !== "draft" || !boot.may.write);
-    const stops = [installKeys(), startSync(boot), startFindings(boot), startLive(boot)];
+    const stops = [installKeys(), startSync(boot), startFindings(boot), startFlavours(), startLive(boot)];
     return () => stops.forEach((stop) => stop());
   }, [boot]);
 

@@ -1,5 +1,6 @@
 import { Button } from "../app/controls";
 import type { DrawingNode } from "../document/types";
+import { useTargets } from "../deploy/targets";
 import { t } from "../i18n";
 import { useView } from "../store/view";
 import { SchemaField, Section } from "./Fields";
@@ -31,9 +32,11 @@ export function MachineForm({ node, body }: Props) {
 }
 
 export function RegionForm({ node, body }: Props) {
+  const clouds = useTargets((targets) => targets.clouds);
   return (
     <Section title={t("inspector.section.region")} open>
-      {fields("x-region", body, ["title", "cloud"], { mono: false })}
+      {fields("x-region", body, ["title"], { mono: false })}
+      <SchemaField place="x-region" name="cloud" body={body} mono={false} suggestions={clouds?.map(({ name }) => name)} />
       <Inside node={node} />
     </Section>
   );
