@@ -100,6 +100,8 @@ class Drawing:
     def replace_text(self, text: str) -> None:
         self.editor.focus()
         self.page.keyboard.press("Control+a")
+        # Chromium itself would put a style, which the page's policy forbids, where text takes the place of lines.
+        self.page.keyboard.press("Delete")
         self.page.keyboard.insert_text(text)
 
     def settled(self) -> None:

@@ -58,8 +58,7 @@ def test_a_drawing_is_deployed_changed_restored_and_destroyed(site: Site, browse
     assert drawing.planned("web") == ""
     expect(plan).to_contain_text("api:4.3")
     drawing.look("planned-change")
-    plan.get_by_role("button", name=re.compile("^(Update|Deploy|Apply)")).click()
-    expect(drawing.card("api")).to_contain_text("running", timeout=SLOW_MS)
+    apply(drawing, 2)
 
     # What has changed between two versions is painted, too.
     versions = drawing.tab("Versions")
@@ -81,10 +80,9 @@ def test_a_drawing_is_deployed_changed_restored_and_destroyed(site: Site, browse
     versions.get_by_role("listitem").filter(has_text="Two services").get_by_role("button", name="Restore").click()
     expect(drawing.card("api")).to_contain_text("api:4.2")
     assert drawing.text() == SHOP
-    plan = drawing.plan()
+    drawing.plan()
     expect(drawing.card("api")).to_contain_text(re.compile("Update|Replace"))
-    plan.get_by_role("button", name=re.compile("^(Update|Deploy|Apply)")).click()
-    expect(drawing.card("api")).to_contain_text("running", timeout=SLOW_MS)
+    apply(drawing, 3)
 
     # Destroying asks for the name.
     live = drawing.tab("Live")
@@ -100,3 +98,12 @@ def test_a_drawing_is_deployed_changed_restored_and_destroyed(site: Site, browse
     assert drawing.unspoken() == []
     assert visitor.complaints == []
     visitor.context.close()
+
+
+def apply(drawing: Drawing, version: int) -> None:
+    """Start the plan that is shown, and wait until this version runs."""
+    drawing.panel.get_by_role("button", name=re.compile("^(Update|Deploy|Apply)")).click()
+    panel = drawing.panel.get_by_role("tabpanel", name="Live")
+    expect(panel).to_contain_text(f"Version {version}", timeout=SLOW_MS)
+    expect(panel.get_by_role("button", name="Check for drift")).to_be_visible(timeout=SLOW_MS)
+    expect(drawing.card("api")).to_contain_text("running")
