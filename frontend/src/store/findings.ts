@@ -50,7 +50,14 @@ export function startFindings(boot: Boot): () => void {
     const question = JSON.stringify([text, wishes]);
     if (!ready || question === asked) return;
     asking?.abort();
-    if (broken.length > 0 || drawnText !== text) return; // the drawing follows, and calls again
+    if (broken.length > 0 || drawnText !== text) {
+      // The drawing follows, and calls again. What was being asked stays without an answer, and may come back as it was.
+      if (!useFindings.getState().checking) return;
+      asked = "";
+      useFindings.setState({ checking: false });
+      usePreviews.setState({ loading: false });
+      return;
+    }
     asked = question;
     if (bytesOf(text) > MAX_BYTES) {
       told = { text, problems: [tooLarge()] };

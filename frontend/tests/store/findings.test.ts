@@ -107,6 +107,23 @@ describe("live validation", () => {
     expect(usePaint.getState().problems["service:web"]).toMatchObject([{ text: "old" }]);
   });
 
+  it("asks again about a text that was broken and mended while the answer was on its way", async () => {
+    const waiting: ((value: unknown) => void)[] = [];
+    answers["/blueprints/validate/"] = () => new Promise((resolve) => waiting.push(resolve));
+    await begin("web: 1");
+    await later(500);
+    type("web: [");
+    await later(500);
+    expect(useFindings.getState().checking).toBe(false);
+    type("web: 1");
+    await later(500);
+    expect(checks().map(({ body }) => body.compose)).toEqual(["web: 1", "web: 1"]);
+    waiting[1]?.({ findings: [finding("found")] });
+    await later(1);
+    expect(useFindings.getState().checking).toBe(false);
+    expect(usePaint.getState().problems["service:web"]).toMatchObject([{ text: "found" }]);
+  });
+
   it("does not send what no server would take", async () => {
     await begin(`web: ${"é".repeat(600_000)}`);
     await later(1_000);
