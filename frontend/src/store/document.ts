@@ -1,11 +1,16 @@
 import { create } from "zustand";
 
 import { applyEdits, invert, smallestSplice } from "../document/edits";
-import type { Applied, Command, Drawing, Message, Problem, Step, TextEdit } from "../document/types";
+import type { Applied, Command, Derived, Drawing, Message, Problem, Step, TextEdit } from "../document/types";
 import { ask } from "../workers/client";
 import { usePaint } from "./paint";
 
 const EMPTY: Drawing = { name: "", nodes: [], edges: [], published: [], problems: [], lines: 0 };
+/** The worker gave up: a text that is nested too deeply, a browser without memory. The text itself is safe. */
+const UNREAD: Derived = {
+  ok: false, problems: [{ severity: "error", code: "drawing.unread", text: { key: "document.unread" }, path: [], source: "drawing" }],
+};
+const FAILED: Applied = { ok: false, refused: { key: "document.failed" } };
 const KEPT_STEPS = 500;
 const TYPING_JOINS_MS = 1_000;
 
@@ -65,7 +70,7 @@ export const useDocument = create<DocumentState>()((set, get) => {
 
   async function derivePresent(): Promise<void> {
     const { text, revision } = get();
-    const derived = await ask({ ask: "derive", text });
+    const derived = await ask({ ask: "derive", text }).catch(() => UNREAD);
     if (get().drawnRevision > revision) return;
     if (derived.ok) {
       set({ drawing: derived.drawing, drawnText: text, drawnRevision: revision, ready: true });
@@ -78,7 +83,7 @@ export const useDocument = create<DocumentState>()((set, get) => {
     if (get().looking && usePaint.getState().mode === "diff") return { ok: false, refused: { key: "document.comparing" } };
     for (let tries = 0; tries < 5; tries++) {
       const { text, revision } = get();
-      const applied = await ask({ ask: "apply", text, command });
+      const applied = await ask({ ask: "apply", text, command }).catch(() => FAILED);
       if (get().revision !== revision) continue; // typed meanwhile: the gesture is made on the newer text
       if (!applied.ok || applied.edits.length === 0) return applied;
       const step: Step = {

@@ -20,7 +20,8 @@ function start(): Worker {
   };
   started.onerror = (event) => {
     // A worker that died is replaced at the next question; those who wait are told.
-    worker = null;
+    started.terminate();
+    if (worker === started) worker = null;
     for (const asker of waiting.values()) asker.reject(new Error(event.message || "the document worker stopped"));
     waiting.clear();
   };

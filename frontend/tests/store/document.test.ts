@@ -1,8 +1,10 @@
 import { beforeEach, expect, test, vi } from "vitest";
 
+let dead = false;
+
 vi.mock("../../src/workers/client", () => ({
   ask: (request: { ask: string; text: string; command?: { text: string } }) =>
-    Promise.resolve(
+    dead ? Promise.reject(new Error("the document worker stopped")) : Promise.resolve(
       request.ask === "derive"
         ? { ok: true, drawing: { name: "", nodes: [], edges: [], published: [], problems: [], lines: request.text.length } }
         : {
@@ -76,4 +78,15 @@ test("steps of a text that was opened before are gone", async () => {
   useDocument.getState().open("new", false);
   expect(useDocument.getState().undo()).toBeNull();
   expect(useDocument.getState().text).toBe("new");
+});
+
+test("a worker that stops is told of, loses nothing, and the next one goes on", async () => {
+  dead = true;
+  const refused = await add("1");
+  expect(refused).toEqual({ ok: false, refused: { key: "document.failed" } });
+  useDocument.getState().type([{ from: 3, to: 3, insert: "d" }]);
+  await vi.waitFor(() => expect(useDocument.getState().broken).toMatchObject([{ code: "drawing.unread" }]));
+  dead = false;
+  expect((await add("2")).ok).toBe(true);
+  expect(useDocument.getState()).toMatchObject({ text: "abcd2", drawnText: "abcd2", broken: [] });
 });

@@ -44,6 +44,8 @@ export const document = {
   "document.busy": "The text was being changed at the same time. Nothing was done; try again.",
   "document.comparing": "The canvas shows a comparison of two versions. Show the drawing again to change it.",
   "document.read_only": "This design is read-only here. Copy it into a design of your own to change it.",
+  "document.failed": "The browser stopped this before it was done. Nothing was changed; try again, or reload the page.",
+  "document.unread": "The browser stopped reading this text, so the canvas shows the last state that it knows. The text is safe; change it, or reload the page.",
   "document.would_break": "This change would break the text, so it was not made. Make it in the YAML instead.",
   "document.too_much": "The file is nested or repeated too much to be drawn. Make it smaller, or resolve its aliases.",
   "document.no_path": "There is nothing to change here.",

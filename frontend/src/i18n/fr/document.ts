@@ -44,6 +44,8 @@ export const document: Record<string, string> = {
   "document.busy": "Le texte était modifié au même moment. Rien n’a été fait ; réessayez.",
   "document.comparing": "Le canevas montre une comparaison de deux versions. Montrez à nouveau le dessin pour le modifier.",
   "document.read_only": "Ce dessin est ici en lecture seule. Copiez-le dans un dessin à vous pour le modifier.",
+  "document.failed": "Le navigateur a interrompu cette action. Rien n’a été changé ; réessayez, ou rechargez la page.",
+  "document.unread": "Le navigateur a interrompu la lecture du texte : le canevas montre le dernier état connu. Le texte est en sécurité ; modifiez-le, ou rechargez la page.",
   "document.would_break": "Cette modification rendrait le texte invalide ; elle n’a pas été faite. Faites-la dans le YAML.",
   "document.too_much": "Le fichier est trop imbriqué ou trop répété pour être dessiné. Réduisez-le, ou remplacez ses alias par leurs valeurs.",
   "document.no_path": "Il n’y a rien à modifier ici.",
