@@ -6,7 +6,9 @@ import { useSync } from "../store/sync";
 import { useView } from "../store/view";
 import type { Boot } from "./boot";
 import { canvasApi } from "./canvasApi";
+import { step } from "./gestures";
 import { Icon } from "./Icon";
+import { showKeys } from "./keys";
 
 const LAYERS = ["depends_on", "network", "volume", "config", "secret", "link", "ports"] as const;
 
@@ -22,17 +24,17 @@ export function Toolbar({ boot }: { boot: Boot }) {
       {!readOnly && <History />}
       <div className="d-tools">
         {!readOnly && (
-          <button type="button" className="d-tool" title={t("shell.arrange_hint")} onClick={() => void canvasApi.arrange()}>
+          <button type="button" className="d-tool" title={t("shell.arrange_hint", { keys: showKeys("Shift+L") })} onClick={() => void canvasApi.arrange()}>
             <Icon name="layout-grid" /><span>{t("shell.arrange")}</span>
           </button>
         )}
-        <button type="button" className="d-tool" title={t("shell.fit_hint")} onClick={() => view.fit()}>
+        <button type="button" className="d-tool" title={t("shell.fit_hint", { keys: showKeys("Shift+F") })} onClick={() => view.fit()}>
           <Icon name="arrows-maximize" /><span>{t("shell.fit")}</span>
         </button>
         <Layers />
       </div>
-      <button type="button" className="d-find" title={t("shell.commands_hint")} onClick={() => view.set({ dialog: "commands" })}>
-        <Icon name="search" /><span>{t("shell.find")}</span><kbd aria-hidden="true">Ctrl K</kbd>
+      <button type="button" className="d-find" title={t("shell.commands_hint", { keys: showKeys("Mod+K") })} onClick={() => view.set({ dialog: "commands" })}>
+        <Icon name="search" /><span>{t("shell.find")}</span><kbd aria-hidden="true">{showKeys("Mod+K")}</kbd>
       </button>
       <PaintMode />
       <div className="d-tools d-tools-end">
@@ -75,26 +77,14 @@ function History() {
   const redo = future ? t("shell.redo_what", { what: say(future.label) }) : t("shell.redo");
   return (
     <div className="d-tools">
-      <button type="button" className="d-icon-button" aria-disabled={!past} aria-label={undo} title={`${undo} (Ctrl Z)`} onClick={() => stepBack()}>
+      <button type="button" className="d-icon-button" aria-disabled={!past} aria-label={undo} title={`${undo} (${showKeys("Mod+Z")})`} onClick={() => step("undo")}>
         <Icon name="arrow-back-up" />
       </button>
-      <button type="button" className="d-icon-button" aria-disabled={!future} aria-label={redo} title={`${redo} (Ctrl Y)`} onClick={() => stepForward()}>
+      <button type="button" className="d-icon-button" aria-disabled={!future} aria-label={redo} title={`${redo} (${showKeys("Mod+Y")})`} onClick={() => step("redo")}>
         <Icon name="arrow-forward-up" />
       </button>
     </div>
   );
-}
-
-/** Undo the last step and say which it was. */
-export function stepBack(): void {
-  const label = useDocument.getState().undo();
-  useView.getState().say(label ? { key: "shell.undone", params: { what: say(label) } } : { key: "shell.nothing_to_undo" });
-}
-
-/** Do again what was undone last, and say which step it was. */
-export function stepForward(): void {
-  const label = useDocument.getState().redo();
-  useView.getState().say(label ? { key: "shell.redone", params: { what: say(label) } } : { key: "shell.nothing_to_redo" });
 }
 
 function Layers() {

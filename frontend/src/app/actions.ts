@@ -1,11 +1,11 @@
 import type { EdgeKind } from "../document/types";
-import { say, t } from "../i18n";
+import { t } from "../i18n";
 import { addItem } from "../palette/add";
 import { ITEMS } from "../palette/items";
 import { useDocument } from "../store/document";
 import { type SidePanel, useView } from "../store/view";
 import { canvasApi } from "./canvasApi";
-import { copySelection, duplicateSelection, pasteFromClipboard, removeSelection } from "./gestures";
+import { copySelection, duplicateSelection, pasteFromClipboard, removeSelection, step } from "./gestures";
 
 export type ActionGroup = "edit" | "add" | "arrange" | "view" | "design" | "help";
 export const GROUPS: readonly ActionGroup[] = ["edit", "add", "arrange", "view", "design", "help"];
@@ -63,11 +63,6 @@ function open(dialog: NonNullable<ReturnType<typeof view>["dialog"]>): () => voi
 
 function panel(id: Exclude<SidePanel, null>): () => void {
   return () => view().set({ panel: view().panel === id ? null : id, phoneTab: "panel" });
-}
-
-function step(direction: "undo" | "redo"): void {
-  const label = useDocument.getState()[direction]();
-  view().say(label ? { key: `app.${direction}_done`, params: { what: say(label) } } : { key: `app.${direction}_nothing` });
 }
 
 const FRAMES = 30;

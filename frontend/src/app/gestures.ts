@@ -1,4 +1,5 @@
 import type { Command, NodeId } from "../document/types";
+import { say } from "../i18n";
 import { useDocument } from "../store/document";
 import { useView } from "../store/view";
 import { ask } from "../workers/client";
@@ -13,6 +14,18 @@ export async function perform(command: Command): Promise<NodeId[] | null> {
   }
   say(applied.label);
   return applied.created;
+}
+
+const STEPS = {
+  undo: { done: "shell.undone", nothing: "shell.nothing_to_undo" },
+  redo: { done: "shell.redone", nothing: "shell.nothing_to_redo" },
+} as const;
+
+/** Undo the last step, or do again what was undone last, and say which step it was. */
+export function step(direction: "undo" | "redo"): void {
+  const label = useDocument.getState()[direction]();
+  const { done, nothing } = STEPS[direction];
+  useView.getState().say(label ? { key: done, params: { what: say(label) } } : { key: nothing });
 }
 
 /** Ask before removing what is selected; the dialog does it at once when nothing else would go along. */

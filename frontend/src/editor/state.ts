@@ -9,9 +9,9 @@ import {
   highlightSpecialChars, keymap, lineNumbers,
 } from "@codemirror/view";
 
-import { currentLanguage, say, t } from "../i18n";
+import { step } from "../app/gestures";
+import { currentLanguage, t } from "../i18n";
 import { editor as en } from "../i18n/en/editor";
-import { useDocument } from "../store/document";
 import { useView } from "../store/view";
 import { nonce, theme } from "./theme";
 
@@ -81,21 +81,15 @@ const guards: Extension = [
 ];
 
 /** There is one history, the document's: the editor has none of its own. */
-function step(direction: "undo" | "redo"): () => boolean {
-  return () => {
-    const document = useDocument.getState();
-    const label = direction === "undo" ? document.undo() : document.redo();
-    const done = direction === "undo" ? "shell.undone" : "shell.redone";
-    const nothing = direction === "undo" ? "shell.nothing_to_undo" : "shell.nothing_to_redo";
-    useView.getState().say(label ? { key: done, params: { what: say(label) } } : { key: nothing });
-    return true;
-  };
-}
+const stepping = (direction: "undo" | "redo") => (): true => {
+  step(direction);
+  return true;
+};
 
 const keys = keymap.of([
-  { key: "Mod-z", run: step("undo"), preventDefault: true },
-  { key: "Mod-y", run: step("redo"), preventDefault: true },
-  { key: "Mod-Shift-z", run: step("redo"), preventDefault: true },
+  { key: "Mod-z", run: stepping("undo"), preventDefault: true },
+  { key: "Mod-y", run: stepping("redo"), preventDefault: true },
+  { key: "Mod-Shift-z", run: stepping("redo"), preventDefault: true },
   { key: "F8", run: nextDiagnostic },
   { key: "Shift-F8", run: previousDiagnostic },
   {

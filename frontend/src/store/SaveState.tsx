@@ -2,8 +2,6 @@ import "./save.css";
 
 import { Icon } from "../app/controls";
 import { t } from "../i18n";
-import { bytesOf } from "./autosave";
-import { useDocument } from "./document";
 import { flush, type SyncState, useSync } from "./sync";
 import { useView } from "./view";
 
@@ -50,8 +48,7 @@ export function SaveState() {
 function SaveBanner() {
   const state = useSync((sync) => sync.state);
   const problem = useSync((sync) => sync.problem);
-  const size = useDocument((document) => (state === "too_large" ? Math.round(bytesOf(document.text) / 1024) : 0));
-  const words = problem ? `${problem.title}. ${problem.advice}` : t(`editor.sync_help.${state}`, { size });
+  const words = problem ? `${problem.title}. ${problem.advice}` : t(`editor.sync_help.${state}`);
   return (
     <div className={`d-save-banner is-${LOOKS[state].tone}`} role="alert">
       <Icon name={LOOKS[state].icon} />
