@@ -1,6 +1,7 @@
 import { t } from "../i18n";
 import { useDocument } from "../store/document";
 import { useView } from "../store/view";
+import { perform } from "./gestures";
 import { Icon } from "./Icon";
 
 /** Say what an empty canvas is for, and offer what fills it. */
@@ -19,7 +20,7 @@ export function Empty() {
           <div className="actions">
             <button
               type="button" className="button primary"
-              onClick={() => void useDocument.getState().run({ do: "add", kind: "service", name: "web", value: { image: "nginx:1.29" } })}
+              onClick={() => void perform({ do: "add", kind: "service", name: "web", value: { image: "nginx:1.29" } })}
             >
               <Icon name="plus" /> {t("shell.empty_service")}
             </button>

@@ -10,7 +10,7 @@ import { useFindings } from "../store/findings";
 import { usePaint } from "../store/paint";
 import { allOf } from "../store/problems";
 import { useView } from "../store/view";
-import { mend } from "./diagnostics";
+import { mend } from "./mend";
 
 const ICONS: Record<Severity, string> = { error: "alert-octagon", warning: "alert-triangle", info: "info-circle" };
 const SHOWN = 200;

@@ -4,18 +4,11 @@ import type { Text } from "@codemirror/state";
 import type { Problem } from "../document/types";
 import { say, t } from "../i18n";
 import { useDocument } from "../store/document";
-import { useView } from "../store/view";
+import { mend } from "./mend";
 import type { Breaks } from "./offsets";
 
 /** More than this is of no help to anybody, and slow to draw. */
 const MOST = 500;
-
-/** Carry out a mend, and say why when it is refused. */
-export async function mend(fix: NonNullable<Problem["fixes"]>[number]): Promise<void> {
-  const applied = await useDocument.getState().run({ do: "fix", fix });
-  if (applied.ok) useView.getState().say(applied.label);
-  else useView.getState().say(applied.refused, "refused");
-}
 
 /** Problems as the editor shows them, on their first line; those without a place are for the list alone. */
 export function diagnosticsOf(problems: readonly Problem[], breaks: Breaks, doc: Text): Diagnostic[] {

@@ -1,13 +1,14 @@
 import { Button, Field, Icon, Select, TextInput } from "../app/controls";
+import { perform } from "../app/gestures";
 import { EDGE_ICONS } from "../app/kinds";
 import type { DrawingEdge } from "../document/types";
-import { say, t } from "../i18n";
+import { t } from "../i18n";
 import { useDocument } from "../store/document";
 import { useView } from "../store/view";
 import { DependsField } from "./Relations";
 import { entryOf, helpOf, labelOf } from "./schema";
 import { useRead } from "./useRead";
-import { bodyOf } from "./write";
+import { bodyOf, run, told } from "./write";
 
 /** What leads from a service to something: its two ends, and what it says itself. */
 export function EdgeForm({ edge }: { edge: DrawingEdge }) {
@@ -40,9 +41,7 @@ export function EdgeForm({ edge }: { edge: DrawingEdge }) {
 }
 
 async function remove(edge: DrawingEdge): Promise<void> {
-  const applied = await useDocument.getState().run({ do: "remove", nodes: [], edges: [edge.id] });
-  if (applied.ok) useView.getState().select([]);
-  useView.getState().say(applied.ok ? applied.label : applied.refused, applied.ok ? "plain" : "refused");
+  if (await perform({ do: "remove", nodes: [], edges: [edge.id] })) useView.getState().select([]);
 }
 
 /** Choosing a condition writes what the service's own form would write. */
@@ -60,7 +59,7 @@ function Condition({ edge, readOnly }: { edge: DrawingEdge; readOnly: boolean })
           <Select
             {...ids} value={edge.condition ?? "service_started"} disabled={readOnly}
             options={(entryOf("service", "depends_on.*.condition").enum ?? []).map((each) => ({ value: each, label: t(`inspector.condition.${each}`) }))}
-            onChange={(condition) => void body.set(["depends_on", edge.target.slice("service:".length), "condition"], condition)}
+            onChange={(condition) => told(body.set(["depends_on", edge.target.slice("service:".length), "condition"], condition))}
           />
         )}
       </Field>
@@ -83,8 +82,7 @@ function MountPath({ edge, readOnly }: { edge: DrawingEdge; readOnly: boolean })
             if (!now.startsWith("/") && !now.startsWith("$")) return t("inspector.error.target");
             const path = long ? [...edge.path, "target"] : edge.path;
             const line = String(value).replace(`:${edge.label}`, `:${now}`);
-            const applied = await useDocument.getState().run({ do: "set", path, value: long ? now : line });
-            return applied.ok ? null : say(applied.refused);
+            return run({ do: "set", path, value: long ? now : line });
           }}
         />
       )}

@@ -4,7 +4,7 @@ import { Field, NumberInput, Select, TextArea, TextInput, Toggle } from "../app/
 import { t } from "../i18n";
 import { ListField, MapField } from "./Lists";
 import { entryOf, helpOf, labelOf, type Place } from "./schema";
-import { asText, type Body, inner, like } from "./write";
+import { asText, type Body, inner, like, told } from "./write";
 
 interface Props {
   place: Place;
@@ -47,7 +47,7 @@ export function SchemaField({ place, name, body, suggestions, placeholder, optio
       return (
         <Toggle
           label={label} help={help} disabled={body.readOnly} checked={here.value === true || here.value === "true"}
-          onChange={(on) => void here.set([], on ? true : undefined)}
+          onChange={(on) => told(here.set([], on ? true : undefined))}
         />
       );
   }
@@ -65,7 +65,7 @@ export function SchemaField({ place, name, body, suggestions, placeholder, optio
           return (
             <Select
               {...ids} value={asText(here.value)} options={all} disabled={body.readOnly}
-              onChange={(value) => void here.set([], value === "" ? undefined : value)}
+              onChange={(value) => told(here.set([], value === "" ? undefined : value))}
             />
           );
         }

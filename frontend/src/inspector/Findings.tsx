@@ -1,7 +1,8 @@
 import { useState } from "react";
 
 import { Banner, Button } from "../app/controls";
-import type { Fix, Problem } from "../document/types";
+import type { Problem } from "../document/types";
+import { mend } from "../editor/mend";
 import { say, t } from "../i18n";
 import { useDocument } from "../store/document";
 import { useView } from "../store/view";
@@ -32,11 +33,6 @@ export function Findings({ problems }: { problems: readonly Problem[] }) {
 function Finding({ problem }: { problem: Problem }) {
   const readOnly = useDocument((state) => state.readOnly);
   const span = problem.span;
-  const mend = async (fix: Fix): Promise<void> => {
-    const applied = await useDocument.getState().run({ do: "fix", fix });
-    if (applied.ok) useView.getState().say(applied.label);
-    else useView.getState().say(applied.refused, "refused");
-  };
   return (
     <Banner
       tone={TONES[problem.severity]}

@@ -3,7 +3,7 @@ import { type ReactNode, useEffect, useRef, useState } from "react";
 import { Button, IconButton, TextInput } from "../app/controls";
 import { t } from "../i18n";
 import { readPair, writePair } from "./short";
-import { asText, at, type Body, isMap, like } from "./write";
+import { asText, at, type Body, isMap, like, told } from "./write";
 
 /** Rows of something that can be taken away, and the button that begins another one. */
 export function Rows({ label, children, onAdd, addLabel }: { label: string; children: ReactNode; onAdd?: (() => void) | null; addLabel?: string }) {
@@ -55,7 +55,7 @@ export function ListField({ label, body, from = 0, suggestions, placeholder }: L
                 onCommit={(now) => body.set(whole ? [] : [index], now === "" ? undefined : like(item, now))}
               />
             </div>
-            {body.readOnly ? null : <RemoveRow what={text} onClick={() => void body.set(whole ? [] : [index], undefined)} />}
+            {body.readOnly ? null : <RemoveRow what={text} onClick={() => told(body.set(whole ? [] : [index], undefined))} />}
           </div>
         );
       })}
@@ -126,7 +126,7 @@ export function MapField({ label, body }: { label: string; body: Body }) {
               onCommit={(now) => (asList ? body.set([index], writePair(key, now)) : body.set([key], like(raw, now)))}
             />
           </div>
-          {body.readOnly ? null : <RemoveRow what={key} onClick={() => void body.set([asList ? index : key], undefined)} />}
+          {body.readOnly ? null : <RemoveRow what={key} onClick={() => told(body.set([asList ? index : key], undefined))} />}
         </div>
       ))}
       {adding ? (

@@ -2,13 +2,12 @@ import { useState } from "react";
 
 import { Field, Select, TextInput, Toggle } from "../app/controls";
 import type { NodeId } from "../document/types";
-import { say, t } from "../i18n";
-import { useDocument } from "../store/document";
+import { t } from "../i18n";
 import { RemoveRow, Rows, useFocusOf } from "./Lists";
 import { entryOf, helpOf, labelOf } from "./schema";
 import { readMount, type ShortMount, writeMount } from "./short";
 import { useNames } from "./useNames";
-import { asText, type Body, inner, isMap } from "./write";
+import { asText, type Body, inner, isMap, run, told } from "./write";
 
 /** Volumes and bind mounts of a service, in either syntax. */
 export function MountsField({ label, body }: { label: string; body: Body }) {
@@ -35,10 +34,9 @@ export function MountsField({ label, body }: { label: string; body: Body }) {
             const change = list.length ? { path: [...body.path, list.length], value } : { path: body.path, value: [value] };
             // A name that nothing declares is no volume: it is declared with the mount, as one step.
             const declares = named && !volumes.includes(source) ? [{ path: ["volumes", source], value: null }] : [];
-            const applied = await useDocument.getState().run({ do: "set_many", changes: [change, ...declares] });
-            if (!applied.ok) return say(applied.refused);
-            setAdding(false);
-            return null;
+            const refused = await run({ do: "set_many", changes: [change, ...declares] });
+            if (refused === null) setAdding(false);
+            return refused;
           }}
         />
       ) : null}
@@ -51,7 +49,7 @@ const targetError = (target: string): string | null => (/^([/$]|[A-Za-z]:)/.test
 function Short({ item, index, body, volumes }: { item: unknown; index: number; body: Body; volumes: readonly string[] }) {
   const text = asText(item);
   const mount = readMount(text);
-  const remove = body.readOnly ? null : <RemoveRow what={text} onClick={() => void body.set([index], undefined)} />;
+  const remove = body.readOnly ? null : <RemoveRow what={text} onClick={() => told(body.set([index], undefined))} />;
   if (!mount)
     return (
       <div className="d-row-field">
@@ -84,7 +82,7 @@ function Short({ item, index, body, volumes }: { item: unknown; index: number; b
         <Select
           value={mount.mode} disabled={body.readOnly} aria-label={t("inspector.mount_mode", { mount: text })}
           options={[{ value: "", label: t("inspector.mode_rw") }, { value: "ro", label: t("inspector.mode_ro") }]}
-          onChange={(mode) => void set({ mode })}
+          onChange={(mode) => told(set({ mode }))}
         />
       </div>
       {remove}
@@ -109,7 +107,7 @@ function LongMount({ body, volumes }: { body: Body; volumes: readonly string[] }
     <div className="d-box">
       <div className="d-box-head">
         <span className="mono">{name}</span>
-        {body.readOnly ? null : <RemoveRow what={name} onClick={() => void body.set([], undefined)} />}
+        {body.readOnly ? null : <RemoveRow what={name} onClick={() => told(body.set([], undefined))} />}
       </div>
       <div className="d-grid">
         <Field label={labelOf("service", "volumes[].type")} help={helpOf("service", "volumes[].type")}>
@@ -117,7 +115,7 @@ function LongMount({ body, volumes }: { body: Body; volumes: readonly string[] }
             <Select
               {...ids} value={asText(value.type)} disabled={body.readOnly}
               options={(entryOf("service", "volumes[].type").enum ?? []).map((each) => ({ value: each, label: each }))}
-              onChange={(type) => void body.set(["type"], type)}
+              onChange={(type) => told(body.set(["type"], type))}
             />
           )}
         </Field>
@@ -125,7 +123,7 @@ function LongMount({ body, volumes }: { body: Body; volumes: readonly string[] }
         {line("target")}
         <Toggle
           label={labelOf("service", "volumes[].read_only")} help={helpOf("service", "volumes[].read_only")} disabled={body.readOnly}
-          checked={value.read_only === true} onChange={(on) => void body.set(["read_only"], on ? true : undefined)}
+          checked={value.read_only === true} onChange={(on) => told(body.set(["read_only"], on ? true : undefined))}
         />
       </div>
     </div>
@@ -176,7 +174,7 @@ export function GrantsField({ kind, label, body, service }: { kind: "config" | "
               <Select
                 value={name} disabled={body.readOnly} aria-label={t("inspector.grant_source", { name })}
                 options={names.map((each) => ({ value: each, label: each }))}
-                onChange={(source) => void body.set(isMap(item) ? [index, "source"] : [index], source)}
+                onChange={(source) => told(body.set(isMap(item) ? [index, "source"] : [index], source))}
               />
             </div>
             <span className="d-arrow" aria-hidden="true">→</span>
@@ -190,7 +188,7 @@ export function GrantsField({ kind, label, body, service }: { kind: "config" | "
                 }}
               />
             </div>
-            {body.readOnly ? null : <RemoveRow what={name} onClick={() => void body.set([index], undefined)} />}
+            {body.readOnly ? null : <RemoveRow what={name} onClick={() => told(body.set([index], undefined))} />}
           </div>
         );
       })}
@@ -198,8 +196,7 @@ export function GrantsField({ kind, label, body, service }: { kind: "config" | "
         names={free} readOnly={body.readOnly} label={t(kind === "secret" ? "inspector.add_secret" : "inspector.add_config")} error={error}
         none={list.length ? "" : t(kind === "secret" ? "inspector.no_secrets" : "inspector.no_configs")}
         onAdd={async (name) => {
-          const applied = await useDocument.getState().run({ do: "connect", kind, source: service, target: `${kind}:${name}` });
-          setError(applied.ok ? null : say(applied.refused));
+          setError(await run({ do: "connect", kind, source: service, target: `${kind}:${name}` }));
         }}
       />
     </Rows>

@@ -5,7 +5,7 @@ import { t } from "../i18n";
 import { RemoveRow, Rows, useFocusOf } from "./Lists";
 import { entryOf, helpOf, labelOf } from "./schema";
 import { readPort, type ShortPort, writePort } from "./short";
-import { asText, type Body, inner, isMap, like } from "./write";
+import { asText, type Body, inner, isMap, like, told } from "./write";
 
 const PORT = /^(\d{1,5}(-\d{1,5})?|\$\{.+\}|\$\w+)$/;
 
@@ -56,7 +56,7 @@ export function PortsField({ label, body }: { label: string; body: Body }) {
 function Short({ item, index, body }: { item: unknown; index: number; body: Body }) {
   const text = asText(item);
   const port = readPort(text);
-  const remove = body.readOnly ? null : <RemoveRow what={text} onClick={() => void body.set([index], undefined)} />;
+  const remove = body.readOnly ? null : <RemoveRow what={text} onClick={() => told(body.set([index], undefined))} />;
   if (!port)
     return (
       <div className="d-row-field">
@@ -95,7 +95,7 @@ function Short({ item, index, body }: { item: unknown; index: number; body: Body
         <Select
           value={port.protocol} disabled={body.readOnly} aria-label={t("inspector.port_protocol", { port: text })}
           options={[{ value: "", label: "tcp" }, ...(port.protocol === "tcp" ? [{ value: "tcp", label: "tcp" }] : []), { value: "udp", label: "udp" }]}
-          onChange={(protocol) => void set({ protocol })}
+          onChange={(protocol) => told(set({ protocol }))}
         />
       </div>
       {remove}
@@ -113,7 +113,7 @@ function LongPort({ body }: { body: Body }) {
     <div className="d-box">
       <div className="d-box-head">
         <span className="mono">{name}</span>
-        {body.readOnly ? null : <RemoveRow what={name} onClick={() => void body.set([], undefined)} />}
+        {body.readOnly ? null : <RemoveRow what={name} onClick={() => told(body.set([], undefined))} />}
       </div>
       <div className="d-grid">
         {LONG.filter((key) => ALWAYS.has(key) || value[key] !== undefined).map((key) => (

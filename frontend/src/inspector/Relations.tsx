@@ -2,18 +2,15 @@ import { useState } from "react";
 
 import { Select, TextInput } from "../app/controls";
 import type { NodeId } from "../document/types";
-import { say, t } from "../i18n";
-import { useDocument } from "../store/document";
+import { t } from "../i18n";
 import { RemoveRow, Rows } from "./Lists";
 import { AddFrom } from "./Mounts";
 import { entryOf } from "./schema";
 import { useNames } from "./useNames";
-import { asText, at, type Body, isMap } from "./write";
+import { asText, at, type Body, isMap, run, told } from "./write";
 
-async function connect(kind: "depends_on" | "network", source: NodeId, target: NodeId): Promise<string | null> {
-  const applied = await useDocument.getState().run({ do: "connect", kind, source, target });
-  return applied.ok ? null : say(applied.refused);
-}
+const connect = (kind: "depends_on" | "network", source: NodeId, target: NodeId): Promise<string | null> =>
+  run({ do: "connect", kind, source, target });
 
 /** What a service waits for. A list cannot say for what: another condition than the usual one makes it a map. */
 export function DependsField({ label, body, service }: { label: string; body: Body; service: NodeId }) {
@@ -42,7 +39,7 @@ export function DependsField({ label, body, service }: { label: string; body: Bo
               onChange={(condition) => void choose(name, condition)}
             />
           </div>
-          {body.readOnly ? null : <RemoveRow what={name} onClick={() => void body.set([asList ? index : name], undefined)} />}
+          {body.readOnly ? null : <RemoveRow what={name} onClick={() => told(body.set([asList ? index : name], undefined))} />}
         </div>
       ))}
       <AddFrom
@@ -88,7 +85,7 @@ export function NetworksField({ label, body, service }: { label: string; body: B
                 )}
               </div>
             )}
-            {body.readOnly ? null : <RemoveRow what={name} onClick={() => void body.set([asList ? index : name], undefined)} />}
+            {body.readOnly ? null : <RemoveRow what={name} onClick={() => told(body.set([asList ? index : name], undefined))} />}
           </div>
         );
       })}
@@ -128,10 +125,10 @@ export function AffinityField({ label, body }: { label: string; body: Body }) {
               <Select
                 value={asText(at(relation, ["mode"])) || "hard"} disabled={body.readOnly} aria-label={t("inspector.affinity_mode", { field: label })}
                 options={[{ value: "hard", label: t("inspector.mode_hard") }, { value: "soft", label: t("inspector.mode_soft") }]}
-                onChange={(mode) => void body.set(path(index, "mode"), mode)}
+                onChange={(mode) => told(body.set(path(index, "mode"), mode))}
               />
             </div>
-            {body.readOnly ? null : <RemoveRow what={text} onClick={() => void body.set(asList ? [index] : [], undefined)} />}
+            {body.readOnly ? null : <RemoveRow what={text} onClick={() => told(body.set(asList ? [index] : [], undefined))} />}
           </div>
         );
       })}
@@ -139,8 +136,8 @@ export function AffinityField({ label, body }: { label: string; body: Body }) {
         names={services} readOnly={body.readOnly} none="" error={null} label={t("inspector.add_affinity")}
         onAdd={(name) => {
           const relation = { services: [name], mode: "soft" };
-          if (asList) void body.set([all.length], relation);
-          else void body.set([], all.length ? [all[0], relation] : relation);
+          if (asList) told(body.set([all.length], relation));
+          else told(body.set([], all.length ? [all[0], relation] : relation));
         }}
       />
     </Rows>

@@ -9,7 +9,7 @@ import { PortsField } from "./Ports";
 import { AffinityField, DependsField, NetworksField } from "./Relations";
 import { helpOf, labelOf } from "./schema";
 import { useNames } from "./useNames";
-import { asText, at, type Body, inner, isMap } from "./write";
+import { asText, at, type Body, inner, isMap, run, told } from "./write";
 
 /** How many of these keys a body has. */
 export function countOf(body: Body, keys: readonly string[]): number {
@@ -191,7 +191,7 @@ export function ParentField({ node, body, kind }: { node: DrawingNode; body: Bod
       {(ids) => (
         <select
           {...ids} className="select" value={value} disabled={body.readOnly}
-          onChange={(event) => void move(node, body, [...below, kind], event.target.value)}
+          onChange={(event) => told(move(node, body, [...below, kind], event.target.value))}
         >
           <option value="">{t(kind === "machine" ? "inspector.any_machine" : "inspector.any_region")}</option>
           {(names.includes(value) || value === "" ? names : [value, ...names]).map((name) => <option key={name}>{name}</option>)}
@@ -201,19 +201,16 @@ export function ParentField({ node, body, kind }: { node: DrawingNode; body: Bod
   );
 }
 
-async function move(node: DrawingNode, body: Body, path: string[], to: string): Promise<void> {
-  const { run, drawing } = useDocument.getState();
+async function move(node: DrawingNode, body: Body, path: string[], to: string): Promise<string | null> {
+  const { drawing } = useDocument.getState();
   const kind = path[path.length - 1] ?? "";
   const machine = kind === "machine" && drawing.nodes.find((each) => each.id === `machine:${to}`);
-  if (node.at === null && !machine) {
-    await body.set(path, to === "" ? undefined : to);
-    return;
-  }
+  if (node.at === null && !machine) return body.set(path, to === "" ? undefined : to);
   const changes: { path: readonly (string | number)[]; value: unknown }[] = [];
   const siblings = at(body.value, path.slice(0, -1));
   // A machine implies its region, so that a region of its own could only contradict it.
   if (machine && isMap(siblings) && siblings.region !== undefined) changes.push({ path: [...body.path, ...path.slice(0, -1), "region"], value: undefined });
   changes.push({ path: [...body.path, ...path], value: to === "" ? undefined : to });
   if (node.at !== null) changes.push({ path: ["x-escale", "canvas", `${node.kind}s`, node.name], value: undefined });
-  await run({ do: "set_many", changes });
+  return run({ do: "set_many", changes });
 }

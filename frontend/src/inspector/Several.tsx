@@ -1,5 +1,6 @@
 import { Button, Icon, IconButton } from "../app/controls";
 import { canvasApi } from "../app/canvasApi";
+import { duplicateSelection } from "../app/gestures";
 import { ICONS } from "../app/kinds";
 import type { DrawingNode } from "../document/types";
 import { t } from "../i18n";
@@ -16,12 +17,6 @@ const EDGE_ICONS = {
 /** What can be done with all that is selected at once. */
 export function Several({ nodes, edges }: { nodes: readonly DrawingNode[]; edges: readonly string[] }) {
   const readOnly = useDocument((state) => state.readOnly);
-  const ids = nodes.map((node) => node.id);
-  const duplicate = async (): Promise<void> => {
-    const applied = await useDocument.getState().run({ do: "duplicate", nodes: ids });
-    if (applied.ok) useView.getState().select(applied.created);
-    useView.getState().say(applied.ok ? applied.label : applied.refused, applied.ok ? "plain" : "refused");
-  };
   return (
     <div className="d-inspector">
       <header className="d-inspector-head">
@@ -41,7 +36,7 @@ export function Several({ nodes, edges }: { nodes: readonly DrawingNode[]; edges
           ) : null}
           <div className="row row-wrap">
             <Button small icon="server-2" onClick={() => useView.getState().set({ dialog: "group" })}>{t("inspector.group")}</Button>
-            <Button small icon="copy" onClick={() => void duplicate()}>{t("inspector.duplicate")}</Button>
+            <Button small icon="copy" onClick={() => void duplicateSelection()}>{t("inspector.duplicate")}</Button>
           </div>
         </>
       )}

@@ -1,6 +1,7 @@
 import type { Path } from "../document/types";
 import { say, t } from "../i18n";
 import { useDocument } from "../store/document";
+import { useView } from "../store/view";
 import type { Entry } from "./schema";
 
 type Data = Record<string, unknown>;
@@ -69,9 +70,17 @@ export interface Body {
   renameKey: (path: Path, to: string) => Promise<string | null>;
 }
 
-async function run(command: Parameters<ReturnType<typeof useDocument.getState>["run"]>[0]): Promise<string | null> {
+/** Carry out a command; answers null, or why it was refused. */
+export async function run(command: Parameters<ReturnType<typeof useDocument.getState>["run"]>[0]): Promise<string | null> {
   const applied = await useDocument.getState().run(command);
   return applied.ok ? null : say(applied.refused);
+}
+
+/** Say a refusal aloud: switches, choices and buttons have no room beside them, and jump back to what is written. */
+export function told(answer: Promise<string | null>): void {
+  void answer.then((refused) => {
+    if (refused !== null) useView.getState().say(refused, "refused");
+  });
 }
 
 export function bodyOf(path: Path, value: unknown, readOnly: boolean): Body {

@@ -23,15 +23,15 @@ interface ViewState {
   fitWish: number;
   /** Show this part of the text. */
   goto: { span: Span; focus: boolean; n: number } | null;
-  /** What was just done, for the live region; an undo button is offered with it. */
-  said: { message: Message; n: number; tone: "plain" | "refused" } | null;
+  /** What was just done, or why it was not, for the live region. */
+  said: { message: Message | string; n: number; tone: "plain" | "refused" } | null;
   dialog: "commands" | "shortcuts" | "templates" | "import" | "export" | "share" | "save" | "conflict" | "remove" | "deploy" | "destroy" | "tour" | "rename" | "group" | "connect" | null;
 
   select: (nodes: NodeId[], edges?: string[]) => void;
   show: (node: NodeId) => void;
   fit: () => void;
   goTo: (span: Span, focus?: boolean) => void;
-  say: (message: Message, tone?: "plain" | "refused") => void;
+  say: (message: Message | string, tone?: "plain" | "refused") => void;
   set: (state: Partial<ViewState>) => void;
 }
 

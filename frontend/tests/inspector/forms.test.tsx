@@ -1,5 +1,5 @@
 // @vitest-environment jsdom
-import { cleanup, fireEvent, render, screen, waitFor, within } from "@testing-library/react";
+import { act, cleanup, fireEvent, render, screen, waitFor, within } from "@testing-library/react";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 import { Inspector, registerInspectorSection, inspectorSections } from "../../src/inspector/Inspector";
@@ -177,6 +177,26 @@ describe("comments", () => {
     fireEvent.click(screen.getByLabelText("Mark as resolved"));
     await waitFor(() => expect(useDocument.getState().text).toMatch(/resolved: true/));
   });
+});
+
+describe("a choice that is refused", () => {
+  it.each([["a condition", () => screen.getByLabelText("Condition"), "service_healthy", "edge"], ["a policy", () => screen.getByLabelText("Restart"), "always", "service:db"]] as const)(
+    "is said aloud: %s has no room for it beside it", async (_, field, value, selected) => {
+      const { run } = useDocument.getState();
+      const text = TEXT.replace("depends_on: [db]", "depends_on: { db: { condition: service_started } }");
+      await open(text, selected === "edge" ? [] : [selected]);
+      if (selected === "edge") act(() => useView.getState().select([], [useDocument.getState().drawing.edges.find(({ kind }) => kind === "depends_on")!.id]));
+      useDocument.setState({ run: () => Promise.resolve({ ok: false, refused: { key: "document.busy" } }) });
+      try {
+        await waitFor(field);
+        fireEvent.change(field(), { target: { value } });
+        await waitFor(() => expect(useView.getState().said).toMatchObject({ tone: "refused", message: expect.stringContaining("Nothing was done") }));
+      } finally {
+        useDocument.setState({ run });
+        useView.setState({ said: null });
+      }
+    },
+  );
 });
 
 describe("other selections", () => {

@@ -83,5 +83,4 @@ export const canvas = {
   "canvas.handle": "Connect",
   "canvas.exported": "Saved {name}",
   "canvas.too_large": "The picture is too large for this browser. Export SVG instead.",
-  "canvas.print_version": "Version {number}",
 } as const;

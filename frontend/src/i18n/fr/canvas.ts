@@ -84,5 +84,4 @@ export const canvas = {
   "canvas.handle": "Relier",
   "canvas.exported": "{name} enregistré",
   "canvas.too_large": "L’image est trop grande pour ce navigateur. Exportez plutôt en SVG.",
-  "canvas.print_version": "Version {number}",
 } as const;
