@@ -91,7 +91,7 @@ function Layers() {
   const layers = useView((state) => state.layers);
   return (
     <details className="menu d-pulldown">
-      <summary className="d-tool"><Icon name="stack-2" /><span>{t("shell.layers")}</span></summary>
+      <summary className="d-tool" aria-label={t("shell.layers")} title={t("shell.layers")}><Icon name="stack-2" /><span>{t("shell.layers")}</span></summary>
       <div className="menu-body">
         {LAYERS.map((layer) => (
           <label key={layer} className="d-check">

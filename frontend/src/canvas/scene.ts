@@ -90,6 +90,7 @@ export function sceneBuilder(): (input: SceneInput) => Scene {
         ...frame(box, parent, selected ? Z.selected : Z.leaf, selected),
         ariaLabel: nodeWords(node, problems),
         draggable: !input.readOnly, connectable: !input.readOnly && node.kind === "service", handles: handlesOf(box),
+        className: "nopan", // where nothing can be dragged, a press would pan and never be a click
       }) as CanvasNode);
     };
 
@@ -113,7 +114,7 @@ export function sceneBuilder(): (input: SceneInput) => Scene {
         id, type: "frame", position: { x, y }, data: { node, usage, summary, level },
         ...frame(size, parent, (node.kind === "region" ? Z.region : Z.machine) + (selected ? 1 : 0), selected),
         ariaLabel: nodeWords(node, problems), dragHandle: ".d-group-head",
-        draggable: !input.readOnly, connectable: false, handles: handlesOf(size),
+        draggable: !input.readOnly, connectable: false, handles: handlesOf(size), className: "nopan",
         style: { pointerEvents: "none" },
       }) as CanvasNode);
     };

@@ -123,6 +123,6 @@ export function extensions(on: { readOnly: boolean; hint: string }): Extension[]
     EditorState.tabSize.of(2), indentUnit.of("  "), indentOnInput(), bracketMatching(), yaml(),
     search({ top: true }), highlightSelectionMatches(), chosen, guards, keys,
     completion.of([]), editable.of(readOnly(on.readOnly)),
-    EditorView.contentAttributes.of({ "aria-label": t("editor.label"), "aria-describedby": on.hint, spellcheck: "false", autocapitalize: "off" }),
+    EditorView.contentAttributes.of({ tabindex: "0", "aria-label": t("editor.label"), "aria-describedby": on.hint, spellcheck: "false", autocapitalize: "off" }),
   ];
 }

@@ -23,7 +23,7 @@ export function TextDiff({ before, after, beside, labels }: Props) {
     if (!parent) return;
     const look = (label: string) => [
       nonce(), theme, phrases(), lineNumbers(), yaml(), EditorState.readOnly.of(true), EditorView.lineWrapping,
-      EditorView.contentAttributes.of({ "aria-label": label }),
+      EditorView.contentAttributes.of({ tabindex: "0", "aria-label": label }),
     ];
     const collapseUnchanged = { margin: 3, minSize: 6 };
     if (beside) {
