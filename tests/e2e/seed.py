@@ -21,6 +21,7 @@ def seed(password: str, folder: Path) -> dict[str, Any]:
     from tests.e2e.scene import make_scene
 
     scene = make_scene(password)
+    stranger(password)
     for name, duration_s in CLOUDS.items():
         cloud = clouds.register_cloud(
             System(scene.organization),
@@ -39,6 +40,16 @@ def seed(password: str, folder: Path) -> dict[str, Any]:
         "deployments": {name: str(row.pk) for name, row in scene.deployments.items()},
         "operations": {name: str(row.pk) for name, row in scene.operations.items()},
     }
+
+
+def stranger(password: str) -> None:
+    """Make an organization that has nothing to do with the scene's, and zoe, who is all of it."""
+    from apps.tenancy import services as tenancy
+    from apps.tenancy.access import System
+
+    who = System(tenancy.create_organization("rival", "Rival Freight"))
+    tenancy.create_project(who, "freight", "Freight")
+    tenancy.add_member(who, tenancy.create_user(who, "zoe", password), "admin")
 
 
 if __name__ == "__main__":
