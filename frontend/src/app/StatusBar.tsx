@@ -8,8 +8,8 @@ import { Icon } from "./Icon";
 
 /** Show counts and what was just done; the latter is a live region. */
 export function StatusBar() {
-  const services = useDocument((state) => state.drawing.nodes.filter((node) => node.kind === "service").length);
-  const lines = useDocument((state) => state.drawing.lines);
+  const { nodes, lines } = useDocument((state) => state.drawing);
+  const services = useMemo(() => nodes.filter((node) => node.kind === "service").length, [nodes]);
   const byNode = usePaint((paint) => paint.problems);
   const loose = usePaint((paint) => paint.loose);
   const problems = useMemo(() => count(byNode, loose), [byNode, loose]);

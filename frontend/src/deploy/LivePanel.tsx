@@ -1,6 +1,6 @@
 import "./deploy.css";
 
-import { useEffect, useMemo, useState } from "react";
+import { memo, useDeferredValue, useEffect, useMemo, useState } from "react";
 
 import { newKey, type ProblemError, type Unreachable } from "../api/client";
 import type { Boot } from "../app/boot";
@@ -67,7 +67,9 @@ function One({ id, boot }: { id: string; boot: Boot }) {
   const all = useLive((live) => live.watched);
   const wanted = useLive((live) => live.wanted);
   const [asking, setAsking] = useState(false);
-  if (!watched) return null;
+  // Events come by the hundred, and the list may be long: it follows when there is time.
+  const calm = useDeferredValue(watched);
+  if (!watched || !calm) return null;
   const others = Object.values(all).some((one) => one !== watched && one.canvas.deployment.region === watched.canvas.deployment.region);
   const shown = shownOf({ watched: all, wanted }).includes(watched);
   const { deployment } = watched.canvas;
@@ -87,7 +89,7 @@ function One({ id, boot }: { id: string; boot: Boot }) {
       {base !== null && base !== deployment.version ? <p className="quiet small">{t("deploy.other_version", { runs: deployment.version, drawn: base })}</p> : null}
       {problem ? <Problem error={problem} again={() => void refresh(id)} /> : null}
       {watched.operation ? <Work id={id} watched={watched} lost={lost} may={boot.may.deploy} /> : null}
-      <Summary watched={watched} />
+      <Summary watched={calm} />
       {watched.drift ? <DriftFound watched={watched} /> : null}
       {boot.may.deploy && deployment.state !== "destroyed" ? (
         <div className="row row-wrap">
@@ -148,7 +150,7 @@ function Work({ id, watched, lost, may }: { id: string; watched: Watched; lost: 
   );
 }
 
-function Summary({ watched }: { watched: Watched }) {
+const Summary = memo(function Summary({ watched }: { watched: Watched }) {
   const services = Object.entries(watched.canvas.services);
   const drawn = useDocument((state) => state.drawing);
   const nodes = useMemo(() => new NodeIndex(drawn), [drawn]);
@@ -168,7 +170,7 @@ function Summary({ watched }: { watched: Watched }) {
       })}
     </ul>
   );
-}
+});
 
 function DriftButton({ id }: { id: string }) {
   const [busy, setBusy] = useState(false);
@@ -197,9 +199,9 @@ function DriftButton({ id }: { id: string }) {
 
 function DriftFound({ watched }: { watched: Watched }) {
   const drawing = useDocument((state) => state.drawing);
+  const nodes = useMemo(() => new NodeIndex(drawing), [drawing]);
   const { drift } = watched;
   if (!drift) return null;
-  const nodes = new NodeIndex(drawing);
   const when = <time dateTime={drift.checked_at} title={moment(drift.checked_at)}>{sinceWords(drift.checked_at)}</time>;
   if (!drift.drifted && drift.machines.every(({ state, differences }) => state === "running" && differences.length === 0)) {
     return <p className="d-calm"><Icon name="circle-check" small /> {t("deploy.not_drifted")} {when}</p>;

@@ -1,4 +1,4 @@
-import { useState } from "react";
+import { useMemo, useState } from "react";
 
 import type { Boot } from "../app/boot";
 import { Banner, Button, Field, Icon } from "../app/controls";
@@ -25,6 +25,8 @@ interface Props {
 /** What the plans do, grouped, each with its cause; what destroys data has to be typed. */
 export function PlannedChanges({ regions, outdated, again, back }: Props) {
   const { plans, busy, problem } = usePlans();
+  const drawing = useDocument((state) => state.drawing);
+  const nodes = useMemo(() => new NodeIndex(drawing), [drawing]);
   const { machines, updates, dataLoss } = extent(plans);
   const names = [...new Set(plans.filter(startable).flatMap(({ plan }) => (plan ? [plan.deployment_name] : [])))].join(" ");
   const [typed, setTyped] = useState("");
@@ -41,7 +43,7 @@ export function PlannedChanges({ regions, outdated, again, back }: Props) {
         <Button small icon="refresh" aria-disabled={busy !== null} onClick={again}>{t("deploy.plan_again")}</Button>
       </div>
       {outdated ? <Banner tone="warning" role="status"><p>{t("deploy.outdated")}</p></Banner> : null}
-      {plans.map((one) => <OnePlan key={one.region} one={one} region={regions.find(({ name }) => name === one.region)} />)}
+      {plans.map((one) => <OnePlan key={one.region} one={one} nodes={nodes} region={regions.find(({ name }) => name === one.region)} />)}
       {problem ? <Problem error={problem} /> : null}
       {dataLoss.length > 0 && any ? (
         <div className="d-loss" role="group" aria-label={t("deploy.loss")}>
@@ -66,7 +68,7 @@ export function PlannedChanges({ regions, outdated, again, back }: Props) {
   );
 }
 
-function OnePlan({ one, region }: { one: PlanOf; region: Region | undefined }) {
+function OnePlan({ one, region, nodes }: { one: PlanOf; region: Region | undefined; nodes: NodeIndex }) {
   const { plan, error } = one;
   const cloud = useTargets((targets) => targets.clouds?.find(({ name }) => name === plan?.cloud.name));
   const services = Object.values(plan?.services ?? {}).filter(({ change }) => change !== null && change !== "delete").length;
@@ -83,7 +85,7 @@ function OnePlan({ one, region }: { one: PlanOf; region: Region | undefined }) {
           {plan.findings.filter(({ severity }) => severity !== "info").map((finding, at) => (
             <Banner key={at} tone={finding.severity === "error" ? "danger" : "warning"}><p>{finding.message} {finding.hint}</p></Banner>
           ))}
-          {ORDER.map((change) => <Group key={change} change={change} changes={plan.changes.filter((each) => each.change === change)} />)}
+          {ORDER.map((change) => <Group key={change} change={change} nodes={nodes} changes={plan.changes.filter((each) => each.change === change)} />)}
           <Capacity wanted={plan.requirements} room={cloud?.capacity ?? null} machines={plan.machines.length} />
           <Price price={plan.price} />
           <LedgerCounts ledger={plan.ledger} />
@@ -94,10 +96,10 @@ function OnePlan({ one, region }: { one: PlanOf; region: Region | undefined }) {
   );
 }
 
-function Group({ change, changes }: { change: (typeof ORDER)[number]; changes: Change[] }) {
+function Group({ change, changes, nodes }: { change: (typeof ORDER)[number]; changes: Change[]; nodes: NodeIndex }) {
   if (changes.length === 0) return null;
   const title = <><Icon name={CHANGE_ICONS[change] ?? "equal"} small /> {t(`deploy.count.${change}`, { count: changes.length })}</>;
-  const list = <ul className="d-changes">{changes.map((each) => <Row key={each.resource} change={each} />)}</ul>;
+  const list = <ul className="d-changes">{changes.map((each) => <Row key={each.resource} change={each} nodes={nodes} />)}</ul>;
   return (
     <details className={`d-plan-group is-${change}`} open={change !== "keep"}>
       <summary>{title}</summary>
@@ -106,11 +108,9 @@ function Group({ change, changes }: { change: (typeof ORDER)[number]; changes: C
   );
 }
 
-function Row({ change }: { change: Change }) {
-  const drawing = useDocument((state) => state.drawing);
-  const own = new NodeIndex(drawing).ofResource(change.resource);
-  const service = change.services[0];
-  const node = own ?? (service !== undefined && drawing.nodes.some(({ id }) => id === `service:${service}`) ? (`service:${service}` as const) : undefined);
+function Row({ change, nodes }: { change: Change; nodes: NodeIndex }) {
+  const service = `service:${change.services[0] ?? ""}` as const;
+  const node = nodes.ofResource(change.resource) ?? (nodes.byId.has(service) ? service : undefined);
   return (
     <li>
       {node ? (

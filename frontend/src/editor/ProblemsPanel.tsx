@@ -1,6 +1,6 @@
 import "./editor.css";
 
-import { useMemo, useState } from "react";
+import { memo, useMemo, useState } from "react";
 
 import { Banner, Button, EmptyState, Icon, Tabs } from "../app/controls";
 import type { Problem, Severity } from "../document/types";
@@ -8,7 +8,7 @@ import { say, t } from "../i18n";
 import { useDocument } from "../store/document";
 import { useFindings } from "../store/findings";
 import { usePaint } from "../store/paint";
-import { allOf } from "../store/problems";
+import { allOf, lineStarts } from "../store/problems";
 import { useView } from "../store/view";
 import { mend } from "./mend";
 
@@ -22,6 +22,8 @@ export function ProblemsPanel() {
   const { checking, unavailable } = useFindings();
   const [kind, setKind] = useState<"all" | Severity>("all");
   const [more, setMore] = useState(false);
+  const text = useDocument((state) => state.text);
+  const starts = useMemo(() => lineStarts(text), [text]);
   const all = useMemo(() => allOf({ problems: byNode, loose }), [byNode, loose]);
   const count = (severity: Severity) => all.filter((problem) => problem.severity === severity).length;
   const shown = kind === "all" ? all : all.filter(({ severity }) => severity === kind);
@@ -46,7 +48,7 @@ export function ProblemsPanel() {
         </EmptyState>
       ) : (
         <ol className="d-problems">
-          {(more ? shown : shown.slice(0, SHOWN)).map((problem, at) => <Row key={`${problem.code}${at}`} problem={problem} />)}
+          {(more ? shown : shown.slice(0, SHOWN)).map((problem, at) => <Row key={`${problem.code}${at}`} problem={problem} line={problem.span ? lineOf(starts, problem.span.from) : null} />)}
         </ol>
       )}
       {!more && shown.length > SHOWN ? (
@@ -58,10 +60,9 @@ export function ProblemsPanel() {
   );
 }
 
-function Row({ problem }: { problem: Problem }) {
+/** Keys come fast and the list may be long: a line whose problem stays where it is, is not drawn again. */
+const Row = memo(function Row({ problem, line }: { problem: Problem; line: number | null }) {
   const readOnly = useDocument((state) => state.readOnly);
-  const text = useDocument((state) => state.text);
-  const line = useMemo(() => (problem.span ? lineOf(text, problem.span.from) : null), [text, problem.span]);
   const name = problem.node?.slice(problem.node.indexOf(":") + 1);
   const go = (): void => {
     const view = useView.getState();
@@ -89,10 +90,16 @@ function Row({ problem }: { problem: Problem }) {
       ) : null}
     </li>
   );
-}
+});
 
-function lineOf(text: string, offset: number): number {
-  let line = 1;
-  for (let at = text.indexOf("\n"); at !== -1 && at < offset; at = text.indexOf("\n", at + 1)) line++;
-  return line;
+/** Return the line, 1 being the first, that holds an offset. */
+export function lineOf(starts: readonly number[], offset: number): number {
+  let low = 0;
+  let high = starts.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((starts[middle] ?? 0) <= offset) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }

@@ -30,7 +30,10 @@ export function Inspector() {
   const selection = useView((state) => state.selection);
   const edges = useView((state) => state.selectedEdges);
   const drawing = useDocument((state) => state.drawing);
-  const nodes = useMemo(() => drawing.nodes.filter((node) => selection.includes(node.id)), [drawing, selection]);
+  const nodes = useMemo(() => {
+    const selected = new Set(selection);
+    return drawing.nodes.filter((node) => selected.has(node.id));
+  }, [drawing, selection]);
   const edge = useMemo(() => drawing.edges.find((each) => each.id === edges[0]), [drawing, edges]);
   const [first] = nodes;
   if (nodes.length + edges.length > 1) return <Several nodes={nodes} edges={edges} />;

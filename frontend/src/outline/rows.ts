@@ -37,12 +37,12 @@ interface Entry extends Omit<Row, "level" | "expandable" | "expanded" | "parent"
 export function outline(drawing: Drawing, folded: ReadonlySet<string>, unfolded: ReadonlySet<string>, heading: (kind: Kind) => string): Row[] {
   const byId = new Map(drawing.nodes.map((node) => [node.id, node]));
   const edges = new Map<NodeId, DrawingEdge[]>();
-  for (const edge of drawing.edges) edges.set(edge.source, [...(edges.get(edge.source) ?? []), edge]);
+  for (const edge of drawing.edges) append(edges, edge.source, edge);
   const children = new Map<NodeId | null, DrawingNode[]>();
   for (const node of drawing.nodes) {
     if (node.kind !== "service" && node.kind !== "machine" && node.kind !== "region") continue;
     const parent = node.parent && byId.has(node.parent) ? node.parent : null;
-    children.set(parent, [...(children.get(parent) ?? []), node]);
+    append(children, parent, node);
   }
   const rank: Partial<Record<Kind, number>> = { region: 0, machine: 1, service: 2 };
   const seen = new Set<NodeId>();
@@ -81,6 +81,12 @@ export function outline(drawing: Drawing, folded: ReadonlySet<string>, unfolded:
   };
   push(top, 1, null);
   return rows;
+}
+
+function append<K, V>(lists: Map<K, V[]>, key: K, value: V): void {
+  const list = lists.get(key);
+  if (list) list.push(value);
+  else lists.set(key, [value]);
 }
 
 function noteOf(node: DrawingNode): string {
