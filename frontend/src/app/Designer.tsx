@@ -1,4 +1,4 @@
-import { lazy, Suspense, useEffect, useMemo, useRef, useState } from "react";
+import { lazy, Suspense, useEffect, useMemo, useState } from "react";
 
 import { Canvas } from "../canvas/Canvas";
 import { startFlavours } from "../deploy/flavours";
@@ -7,13 +7,14 @@ import { t } from "../i18n";
 import { Palette } from "../palette/Palette";
 import { useDocument } from "../store/document";
 import { startFindings } from "../store/findings";
-import { startSync } from "../store/sync";
+import { startSync, useSync } from "../store/sync";
 import { type SidePanel, useView } from "../store/view";
 import type { Boot } from "./boot";
 import { Broken, Empty } from "./CanvasStates";
 import { Guard } from "./Guard";
 import { Icon } from "./Icon";
 import { installKeys } from "./keys";
+import { Resizable } from "./Resizable";
 import { StatusBar } from "./StatusBar";
 import { Toolbar } from "./Toolbar";
 
@@ -144,11 +145,17 @@ export function Designer({ boot }: { boot: Boot }) {
       {idle && (
         <Suspense fallback={null}>
           <Dialogs boot={boot} />
-          <PrintDrawing title={boot.name || t("shell.untitled")} />
+          <Printed boot={boot} />
         </Suspense>
       )}
     </div>
   );
+}
+
+function Printed({ boot }: { boot: Boot }) {
+  const name = useSync((sync) => sync.name) || boot.name || t("shell.untitled");
+  const version = boot.mode !== "draft" && boot.version !== null ? t("shell.version", { number: boot.version }) : undefined;
+  return <PrintDrawing title={name} version={version} />;
 }
 
 function Waiting() {
@@ -213,35 +220,6 @@ function PanelTabs({ panels, current }: { panels: typeof PANELS; current: SidePa
         </button>
       )}
     </div>
-  );
-}
-
-const WIDTH = { least: 260, most: 900, usual: 380 };
-
-/** Hold the text at a width that is dragged or moved by arrows, and remembered. */
-function Resizable({ children }: { children: React.ReactNode }) {
-  const [width, setWidth] = useState(() => Number(localStorage.getItem("escale.yaml-width")) || WIDTH.usual);
-  const grip = useRef<{ x: number; width: number } | null>(null);
-  const clamp = (value: number) => Math.round(Math.min(WIDTH.most, Math.max(WIDTH.least, value)));
-  useEffect(() => localStorage.setItem("escale.yaml-width", String(width)), [width]);
-  return (
-    <aside className="d-yaml" aria-label={t("shell.yaml")} style={{ "--d-yaml": `${width}px` } as React.CSSProperties}>
-      <div
-        className="d-grip" role="separator" tabIndex={0} aria-orientation="vertical" aria-label={t("shell.resize_yaml")}
-        aria-valuenow={width} aria-valuemin={WIDTH.least} aria-valuemax={WIDTH.most}
-        onPointerDown={(event) => {
-          event.currentTarget.setPointerCapture(event.pointerId);
-          grip.current = { x: event.clientX, width };
-        }}
-        onPointerMove={(event) => grip.current && setWidth(clamp(grip.current.width + grip.current.x - event.clientX))}
-        onPointerUp={() => (grip.current = null)}
-        onKeyDown={(event) => {
-          if (event.key === "ArrowLeft") setWidth(clamp(width + 24));
-          else if (event.key === "ArrowRight") setWidth(clamp(width - 24));
-        }}
-      />
-      {children}
-    </aside>
   );
 }
 
