@@ -102,7 +102,7 @@ export const inspector = {
   "inspector.apply": "Appliquer",
   "inspector.revert": "Rétablir",
   "inspector.one_source": "Une seule de ces valeurs dit d’où il vient.",
-  "inspector.in_outline": "Montrer le contenu de {name} dans le plan",
+  "inspector.in_outline": "Montrer le contenu de {name} dans le plan du dessin",
   "inspector.findings": "Problèmes",
   "inspector.more_findings_one": "En montrer {count} de plus",
   "inspector.more_findings_other": "En montrer {count} de plus",
@@ -137,7 +137,7 @@ export const inspector = {
   "inspector.delete_comment": "Supprimer le commentaire",
   "inspector.show_resolved": "Montrer ceux qui sont résolus",
   "inspector.no_comments": "Aucun commentaire",
-  "inspector.no_comments_text": "Posez une question ou laissez une note sur une carte ; tous ceux qui ouvrent la conception la voient.",
+  "inspector.no_comments_text": "Posez une question ou laissez une note sur une carte ; tous ceux qui ouvrent le dessin la voient.",
   "inspector.on_drawing": "Sur tout le dessin",
   "inspector.gone": "{name} n’est plus dans le dessin.",
 } as const;
