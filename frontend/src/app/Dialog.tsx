@@ -21,6 +21,7 @@ export function Dialog({ title, onClose, children, footer, onSubmit, wide = fals
   const element = useRef<HTMLDialogElement>(null);
   const titleId = useId();
   const close = useRef(onClose);
+  const pressed = useRef<EventTarget | null>(null);
   useEffect(() => {
     close.current = onClose;
   });
@@ -63,7 +64,10 @@ export function Dialog({ title, onClose, children, footer, onSubmit, wide = fals
         event.preventDefault(); // React takes it away; the browser must not do so first
         close.current();
       }}
-      onClose={() => close.current()}
+      onClose={() => {
+        // Told late: the effects of strict mode close it and open it again at once.
+        if (!element.current?.open) close.current();
+      }}
       onKeyDown={(event) => {
         event.stopPropagation(); // the canvas behind does not hear what is typed here
         // Enter in a text field submits by itself; in a choice browsers disagree about what it does.
@@ -76,8 +80,12 @@ export function Dialog({ title, onClose, children, footer, onSubmit, wide = fals
           close.current();
         }
       }}
+      onPointerDown={(event) => {
+        pressed.current = event.target;
+      }}
       onClick={(event) => {
-        if (event.target === element.current) close.current();
+        // Who marks text and lets go outside does not mean the backdrop.
+        if (event.target === element.current && pressed.current === element.current) close.current();
       }}
     >
       {onSubmit ? (
