@@ -1,8 +1,10 @@
+import { useState } from "react";
+
 import { t } from "../i18n";
 import { useView } from "../store/view";
-import { actions, GROUPS, labelOfAction } from "./actions";
-import { Dialog } from "./controls";
-import { showKeys } from "./keys";
+import { type Action, actions, GROUPS, labelOfAction } from "./actions";
+import { Dialog, Toggle } from "./controls";
+import { isSingle, showKeys, singleKeysOn, turnSingleKeys } from "./keys";
 
 /** Keys that belong to a place and are handled there. */
 const ELSEWHERE = [
@@ -15,10 +17,22 @@ const ELSEWHERE = [
 
 /** The sheet of shortcuts, made from the table that the keys are taken from. */
 export function Shortcuts() {
-  if (!useView((state) => state.dialog === "shortcuts")) return null;
-  const all = actions().filter((action) => action.keys?.length);
+  return useView((state) => state.dialog === "shortcuts") ? <Opened /> : null;
+}
+
+function Opened() {
+  const [single, setSingle] = useState(singleKeysOn);
+  const keysOf = ({ keys = [] }: Action) => keys.filter((each) => single || !isSingle(each));
+  const all = actions().filter((action) => keysOf(action).length > 0);
   return (
     <Dialog title={t("app.shortcuts")} onClose={() => useView.getState().set({ dialog: null })} wide>
+      <Toggle
+        label={t("shortcut.single")} checked={single}
+        onChange={(on) => {
+          turnSingleKeys(on);
+          setSingle(singleKeysOn());
+        }}
+      />
       <div className="d-shortcuts">
         {GROUPS.map((group) => {
           const rows = all.filter((action) => action.group === group);
@@ -28,7 +42,7 @@ export function Shortcuts() {
               <h3>{t(`actions.${group}`)}</h3>
               <dl className="keys">
                 {rows.map((action) => (
-                  <Row key={action.id} label={labelOfAction(action)} keys={(action.keys ?? []).map(showKeys)} />
+                  <Row key={action.id} label={labelOfAction(action)} keys={keysOf(action).map(showKeys)} />
                 ))}
               </dl>
             </section>

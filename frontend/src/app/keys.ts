@@ -33,11 +33,36 @@ export function isTyping(target: EventTarget | null): boolean {
   return target instanceof Element && target.closest("input, textarea, select, [contenteditable=''], [contenteditable=true], .cm-editor") !== null;
 }
 
+const SINGLE = "escale.single-keys";
+
+/** True unless somebody has turned off the keys that are pressed without Ctrl: who speaks to a computer presses them unawares. */
+export function singleKeysOn(): boolean {
+  try {
+    return localStorage.getItem(SINGLE) !== "off";
+  } catch {
+    return true;
+  }
+}
+
+export function turnSingleKeys(on: boolean): void {
+  try {
+    if (on) localStorage.removeItem(SINGLE);
+    else localStorage.setItem(SINGLE, "off");
+  } catch {
+    // nothing is remembered here, so they stay on
+  }
+}
+
+/** True for a letter, a digit or a sign alone or with Shift; WCAG 2.1.4 asks that these can be turned off. */
+export function isSingle(keys: string): boolean {
+  return keys === "+" || /^(Shift\+)?[^+]$/.test(keys);
+}
+
 function actionFor(event: KeyboardEvent): Action | undefined {
   const typing = isTyping(event.target);
-  return actions().find(
-    (action) => !action.native && (action.everywhere || !typing) && action.keys?.some((keys) => matches(event, keys)) && isEnabled(action),
-  );
+  const single = singleKeysOn();
+  const means = (keys: string) => matches(event, keys) && (single || !isSingle(keys));
+  return actions().find((action) => !action.native && (action.everywhere || !typing) && action.keys?.some(means) && isEnabled(action));
 }
 
 function onKey(event: KeyboardEvent): void {

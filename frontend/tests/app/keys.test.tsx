@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { actions, isEnabled, registerActions } from "../../src/app/actions";
 import { CommandPalette } from "../../src/app/CommandPalette";
 import { EDGE_ICONS, ICONS } from "../../src/app/kinds";
-import { installKeys, matches, showKeys } from "../../src/app/keys";
+import { installKeys, matches, showKeys, turnSingleKeys } from "../../src/app/keys";
 import { rank } from "../../src/app/rank";
 import { RemoveDialog } from "../../src/app/RemoveDialog";
 import { RenameDialog } from "../../src/app/RenameDialog";
@@ -170,6 +170,43 @@ describe("dialogs", () => {
     render(<Shortcuts />);
     const shown = [...document.querySelectorAll("kbd")].map((key) => key.textContent);
     for (const action of actions()) for (const keys of action.keys ?? []) expect(shown).toContain(showKeys(keys));
+  });
+
+  it("turn off the keys that are pressed without Ctrl, and leave the others", () => {
+    useView.setState({ dialog: "shortcuts" });
+    const { unmount } = render(<Shortcuts />);
+    fireEvent.click(screen.getByLabelText(/pressed without Ctrl/));
+    const shown = [...document.querySelectorAll("section:not(:last-of-type) kbd")].map((key) => key.textContent);
+    expect(shown.filter((keys) => keys?.length === 1)).toEqual([]);
+    expect(shown).toContain("Ctrl Z");
+    unmount();
+    useView.setState({ dialog: null, showYaml: true });
+    const stop = installKeys();
+    try {
+      press({ key: "y" });
+      expect(useView.getState().showYaml).toBe(true);
+      press({ key: "k", ctrlKey: true });
+      expect(useView.getState().dialog).toBe("commands");
+      useView.setState({ dialog: null });
+      turnSingleKeys(true);
+      press({ key: "y" });
+      expect(useView.getState().showYaml).toBe(false);
+    } finally {
+      turnSingleKeys(true);
+      stop();
+    }
+  });
+
+  it("stay when a mark that was begun inside ends on the backdrop, and close when that is pressed", () => {
+    useView.setState({ dialog: "shortcuts" });
+    render(<Shortcuts />);
+    const dialog = document.querySelector("dialog")!;
+    fireEvent.pointerDown(screen.getAllByRole("heading", { hidden: true })[0]!);
+    fireEvent.click(dialog);
+    expect(useView.getState().dialog).toBe("shortcuts");
+    fireEvent.pointerDown(dialog);
+    fireEvent.click(dialog);
+    expect(useView.getState().dialog).toBeNull();
   });
 
   it("show the tour once, and again when asked for", async () => {

@@ -76,6 +76,7 @@ export const actions = {
   "action.print": "Print",
   "action.shortcuts": "Keyboard shortcuts",
   "action.tour": "Take the tour",
+  "shortcut.single": "Keys that are pressed without Ctrl, such as C to connect",
   "shortcut.outline_arrows": "Move and unfold in the outline",
   "shortcut.outline_show": "Select and show on the canvas",
   "shortcut.canvas_arrows": "Move the selected cards",

@@ -76,6 +76,7 @@ export const actions = {
   "action.print": "Imprimer",
   "action.shortcuts": "Raccourcis clavier",
   "action.tour": "Faire la visite",
+  "shortcut.single": "Touches pressées sans Ctrl, comme C pour relier",
   "shortcut.outline_arrows": "Se déplacer et déplier dans le plan du dessin",
   "shortcut.outline_show": "Sélectionner et montrer sur le canevas",
   "shortcut.canvas_arrows": "Déplacer les cartes sélectionnées",
