@@ -199,15 +199,8 @@ export class Autosave {
         this.set({ blueprint: saved.blueprint, baseVersion: saved.number, name: saved.blueprint.name, savedAt: this.around.now() });
         return { saved };
       } catch (error) {
-        if (!(error instanceof ProblemError)) {
-          return { problem: error instanceof Unreachable ? error : new Unreachable(null) };
-        }
-        if (error.code === "draft.conflict") await this.elsewhere(error);
-        else if (error.code === "blueprint.version_conflict") await this.newer(error);
-        else {
-          if (endsSession(error)) this.failed(error);
-          return { problem: error };
-        }
+        const problem = await this.overtaken(error);
+        if (problem) return { problem };
       }
     }
     return { state: this.told.state };
@@ -300,8 +293,9 @@ export class Autosave {
 
   private async mishap(error: unknown): Promise<void> {
     if (error instanceof ProblemError && error.code === "draft.conflict") {
+      const failure = await this.overtaken(error);
+      if (failure) return this.failed(failure); // joining needs the worker, and that may have stopped
       this.failures = 0;
-      await this.elsewhere(error);
       return this.settle();
     }
     if (error instanceof ProblemError && error.status === 404 && this.told.draft !== null && !this.lost) {
@@ -386,6 +380,21 @@ export class Autosave {
     this.revision = draft.revision;
     if (!("name" in name) || name.name === this.told.name) this.renamed = false;
     this.around.announce(id, draft.revision, text);
+  }
+
+  /** Join what was saved first; answers what cannot be mended so, also when the connection breaks on the way. */
+  private async overtaken(error: unknown): Promise<ProblemError | Unreachable | null> {
+    try {
+      if (!(error instanceof ProblemError)) throw error;
+      if (error.code === "draft.conflict") await this.elsewhere(error);
+      else if (error.code === "blueprint.version_conflict") await this.newer(error);
+      else throw error;
+      return null;
+    } catch (failure) {
+      if (!(failure instanceof ProblemError)) return failure instanceof Unreachable ? failure : new Unreachable(null);
+      if (endsSession(failure)) this.failed(failure);
+      return failure;
+    }
   }
 
   private async elsewhere(problem: ProblemError): Promise<void> {

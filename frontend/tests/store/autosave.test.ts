@@ -1,169 +1,10 @@
-import { diff3Merge } from "node-diff3";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
-import { ProblemError, Unreachable } from "../../src/api/client";
-import { Autosave, MAX_BYTES, type Told } from "../../src/store/autosave";
+import { Unreachable } from "../../src/api/client";
+import { MAX_BYTES } from "../../src/store/autosave";
 import { memoryCopies } from "../../src/store/copies";
-import type { Draft, Place, Server } from "../../src/store/server";
+import { BASE, BOTH, begin, draftOn, FakePortal, MINE, problem, THEIRS } from "./portal";
 
-const BASE = "services:\n  web:\n    image: nginx\n  db:\n    image: postgres\n";
-const MINE = BASE.replace("nginx", "nginx:1.29");
-const THEIRS = BASE.replace("postgres", "postgres:18");
-const BOTH = THEIRS.replace("nginx", "nginx:1.29");
-
-const problem = (status: number, code: string, members: Record<string, unknown> = {}) =>
-  new ProblemError(status, code, code, "", "", { code, ...members });
-
-/** A portal that keeps drafts by the same rules as the real one; `next` makes the next request fail. */
-class FakePortal implements Server {
-  drafts = new Map<string, Draft>();
-  versions: string[] = [];
-  by = "";
-  log: string[] = [];
-  keys: string[] = [];
-  fail: unknown[] = [];
-  lose = 0; // answers that get lost after the work was done
-  gate: Promise<void> | null = null;
-  open = 0;
-  widest = 0;
-  private answers = new Map<string, Draft>();
-
-  private async enter(what: string): Promise<void> {
-    this.log.push(what);
-    this.widest = Math.max(this.widest, ++this.open);
-    try {
-      if (this.gate) await this.gate;
-      await Promise.resolve();
-      const failure = this.fail.shift();
-      if (failure) throw failure;
-    } finally {
-      this.open--;
-    }
-  }
-
-  private answer(draft: Draft): Draft {
-    if (this.lose > 0) {
-      this.lose--;
-      throw new Unreachable(null);
-    }
-    return { ...draft };
-  }
-
-  create: Server["create"] = async (body, key) => {
-    await this.enter("create");
-    this.keys.push(key);
-    const known = this.answers.get(key);
-    if (known) return { ...known };
-    const mine = [...this.drafts.values()].find((draft) => body.blueprint && draft.blueprint?.id === body.blueprint);
-    if (mine) return this.answer(mine);
-    const number = body.blueprint ? this.versions.length : null;
-    const draft: Draft = {
-      id: `d${this.drafts.size + 1}`, revision: 1, name: body.name ?? "", base_version: number,
-      compose: body.compose ?? this.versions[this.versions.length - 1] ?? "",
-      blueprint: body.blueprint ? { id: body.blueprint, name: "shop" } : null, files: [],
-    };
-    this.drafts.set(draft.id, draft);
-    this.answers.set(key, { ...draft });
-    return this.answer(draft);
-  };
-
-  read: Server["read"] = async (id) => {
-    await this.enter("read");
-    const draft = this.drafts.get(id);
-    if (!draft) throw problem(404, "not_found");
-    return { ...draft };
-  };
-
-  write: Server["write"] = async (id, body) => {
-    await this.enter("write");
-    const draft = this.drafts.get(id);
-    if (!draft) throw problem(404, "not_found");
-    if (draft.revision !== body.revision) {
-      throw problem(409, "draft.conflict", { revision: draft.revision, compose: draft.compose });
-    }
-    Object.assign(draft, { compose: body.compose, revision: draft.revision + 1, name: body.name ?? draft.name });
-    if (body.files) {
-      const unknown = Object.keys(body.files).filter((path) => body.files?.[path] === null && !draft.files.includes(path));
-      if (unknown.length > 0) throw problem(422, "draft.not_stored");
-      draft.files = Object.keys(body.files);
-    }
-    return this.answer(draft);
-  };
-
-  save: Server["save"] = async (id, body) => {
-    await this.enter("save");
-    const draft = this.drafts.get(id) as Draft;
-    if (draft.revision !== body.revision) throw problem(409, "draft.conflict", { ...draft });
-    const base = body.base_version ?? draft.base_version;
-    if (draft.blueprint && base !== this.versions.length) {
-      throw problem(409, "blueprint.version_conflict", {
-        base_version: base, latest_version: this.versions.length, compose: this.versions[this.versions.length - 1], saved_by: this.by,
-      });
-    }
-    this.versions.push(draft.compose);
-    draft.blueprint ??= { id: "b1", name: body.name ?? draft.name };
-    draft.base_version = this.versions.length;
-    draft.revision++;
-    return { number: this.versions.length, versionId: `v${this.versions.length}`, blueprint: draft.blueprint, revision: draft.revision };
-  };
-
-  version: Server["version"] = async (_, number) => {
-    await this.enter("version");
-    return this.versions[number - 1] ?? "";
-  };
-}
-
-function merge(base: string, mine: string, theirs: string) {
-  const text: string[] = [];
-  const conflicts: { base: string; mine: string; theirs: string; line: number }[] = [];
-  for (const part of diff3Merge(mine.split("\n"), base.split("\n"), theirs.split("\n"), { excludeFalseConflicts: true })) {
-    if (part.ok) text.push(...part.ok);
-    if (part.conflict) {
-      const { a, o, b } = part.conflict;
-      conflicts.push({ mine: a.join("\n"), base: o.join("\n"), theirs: b.join("\n"), line: text.length + 1 });
-      text.push(...a);
-    }
-  }
-  return Promise.resolve({ text: text.join("\n"), conflicts });
-}
-
-function begin(server: FakePortal, place: Partial<Place> = {}, copies = memoryCopies()) {
-  const at: Place = {
-    user: "ada", page: "p1", project: "shop", draft: null, blueprint: null, version: null, name: "shop", text: BASE, ...place,
-  };
-  const page = { text: at.text, steps: [] as string[], said: [] as string[], announced: [] as number[], told: {} as Told };
-  const alive = new Set<string>();
-  let keys = 0;
-  const autosave = new Autosave(
-    {
-      server, copies, merge,
-      document: {
-        text: () => page.text,
-        put: (text, label) => {
-          page.text = text;
-          page.steps.push(label.key);
-          autosave.changed();
-        },
-      },
-      tell: (told) => Object.assign(page.told, told),
-      say: (message) => page.said.push(message.key),
-      announce: (_, revision) => page.announced.push(revision),
-      others: () => Promise.resolve(alive),
-      now: () => Date.now(),
-    },
-    at,
-    () => `key-${++keys}`,
-  );
-  const type = (text: string) => {
-    page.text = text;
-    autosave.changed();
-  };
-  return { autosave, page, copies, type, alive };
-}
-
-const draftOn = (server: FakePortal, compose = BASE, revision = 3) => {
-  server.drafts.set("d1", { id: "d1", revision, compose, name: "shop", base_version: null, blueprint: null, files: [] });
-};
 const later = (ms: number) => vi.advanceTimersByTimeAsync(ms);
 
 beforeEach(() => void vi.useFakeTimers());
@@ -383,6 +224,22 @@ describe("two who write the same draft", () => {
     expect(copies.held.size).toBe(0);
   });
 
+  it("are joined later when the document worker stops in between", async () => {
+    const server = new FakePortal();
+    draftOn(server);
+    const { autosave, type, page } = begin(server, { draft: "d1" });
+    await autosave.open();
+    Object.assign(server.drafts.get("d1")!, { compose: THEIRS, revision: 4 });
+    page.stopped = true;
+    type(MINE);
+    await later(1_000);
+    expect(page.told.state).toBe("offline");
+    page.stopped = false;
+    await later(10_000);
+    expect(page.told.state).toBe("saved");
+    expect(server.drafts.get("d1")?.compose).toBe(BOTH);
+  });
+
   it("do not overwrite what was typed between the question and the answer", async () => {
     const server = new FakePortal();
     draftOn(server);
@@ -469,6 +326,22 @@ describe("saving a version", () => {
     expect(await autosave.resolve(theirs)).toBe(true);
     expect(await autosave.save({})).toMatchObject({ saved: { number: 3 } });
     expect(server.versions).toEqual([BASE, theirs, theirs]);
+  });
+
+  it("says so when the connection breaks while what somebody saved first is fetched, and can be done again", async () => {
+    const server = new FakePortal();
+    server.versions = [BASE];
+    const { autosave, type } = begin(server, { blueprint: { id: "b1", name: "shop" }, version: 1 });
+    type(MINE);
+    await later(1_000);
+    server.versions.push(THEIRS);
+    const fetchVersion = server.version;
+    server.version = () => Promise.reject(new Unreachable(null));
+    const { problem: away } = (await autosave.save({})) as { problem: unknown };
+    expect(away).toBeInstanceOf(Unreachable);
+    server.version = fetchVersion;
+    expect(await autosave.save({})).toMatchObject({ saved: { number: 3 } });
+    expect(server.versions[2]).toBe(BOTH);
   });
 
   it("hands mistakes in the text back as a problem", async () => {
