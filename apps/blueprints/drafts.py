@@ -78,7 +78,7 @@ def open_draft(
     draft = Draft(project=project, blueprint=blueprint, name=name, description=description, created_by=principal.user)
     if blueprint is not None:
         last = blueprint.versions.order_by("-number").first()
-        draft.name, draft.description = blueprint.name, description or blueprint.description
+        draft.name, draft.description = blueprint.name, description or None
         if last is not None:
             last.blueprint = blueprint
             draft.base_version = last.number
@@ -178,11 +178,12 @@ def save_draft(
                 base_version=None if force else base,
             )
             new = version.number != before
-            if draft.description != blueprint.description:
+            if draft.description is not None and draft.description != blueprint.description:
                 blueprint.description = draft.description
                 blueprint.save(update_fields=["description", "updated_at"])
         draft.blueprint, draft.base_version, draft.name = blueprint, version.number, blueprint.name
-        _advance(draft, revision, ["blueprint", "base_version", "name"])
+        draft.description = None
+        _advance(draft, revision, ["blueprint", "base_version", "name", "description"])
     return blueprint, version, new
 
 
@@ -209,7 +210,7 @@ def _first_version(
             compose=draft.text,
             files=files,
             environment=environment,
-            description=draft.description,
+            description=draft.description or "",
             message=message,
         )
     except Fault as error:

@@ -94,7 +94,7 @@ class Draft(models.Model):
     blueprint = models.ForeignKey(Blueprint, null=True, blank=True, on_delete=models.SET_NULL, related_name="drafts")
     base_version = models.PositiveIntegerField(null=True, blank=True)  # the version that the text was made from
     name = models.CharField(max_length=63, blank=True)
-    description = models.TextField(blank=True)
+    description = models.TextField(null=True, blank=True)  # noqa: DJ001  None: as the design has it, whatever comes
     text = models.TextField(blank=True)
     file_paths = models.JSONField(default=list, blank=True)
     environment_names = models.JSONField(default=list, blank=True)

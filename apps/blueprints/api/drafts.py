@@ -111,6 +111,7 @@ class DraftRowSerializer(serializers.ModelSerializer[Draft]):
     project = ProjectField()
     blueprint = LinkSerializer(allow_null=True)
     base_version = serializers.SerializerMethodField()
+    description = serializers.SerializerMethodField()
     files = serializers.ListField(
         source="file_paths", child=serializers.CharField(), help_text="Paths; contents are write-only."
     )
@@ -129,6 +130,12 @@ class DraftRowSerializer(serializers.ModelSerializer[Draft]):
     def get_base_version(self, draft: Draft) -> int | None:
         """Return the version that the text was made from; None without a design."""
         return draft.base_version if draft.blueprint_id is not None else None
+
+    def get_description(self, draft: Draft) -> str:
+        """Return the draft's own description, or its design's as long as it has none."""
+        if draft.description is None and draft.blueprint is not None:
+            return draft.blueprint.description
+        return draft.description or ""
 
 
 class DraftSerializer(DraftRowSerializer):

@@ -38,7 +38,7 @@ class Migration(migrations.Migration):
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
                 ('base_version', models.PositiveIntegerField(blank=True, null=True)),
                 ('name', models.CharField(blank=True, max_length=63)),
-                ('description', models.TextField(blank=True)),
+                ('description', models.TextField(blank=True, null=True)),
                 ('text', models.TextField(blank=True)),
                 ('file_paths', models.JSONField(blank=True, default=list)),
                 ('environment_names', models.JSONField(blank=True, default=list)),

@@ -471,3 +471,16 @@ def test_drafts_that_were_abandoned_half_a_year_ago_are_forgotten(bob: Person) -
     forget_expired()
     assert bob.api.get(path(old)).status_code == 404
     assert bob.api.get(path(young)).status_code == 200
+
+
+def test_a_draft_that_says_nothing_of_the_description_leaves_a_newer_one_alone(
+    alice: Person, bob: Person, design: dict[str, Any]
+) -> None:
+    idle = begun(alice, blueprint=design["id"])
+    draft = begun(bob, blueprint=design["id"])
+    write(bob, draft, 1, SHOP, description="Newer")
+    assert save(bob, draft, 2).json()["blueprint"]["description"] == "Newer"
+    answer = save(alice, idle, 1)
+    assert answer.status_code == 200, answer.content
+    assert answer.json()["blueprint"]["description"] == "Newer"
+    assert alice.api.get(path(idle)).json()["description"] == "Newer"
