@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 import yaml
@@ -204,8 +205,8 @@ def open_new(visitor: Visitor) -> Drawing:
     return Drawing(visitor.page).wait()
 
 
-def waits_for(drawn: dict[str, dict[str, dict[str, object]]], name: str) -> set[str]:
-    return set(drawn["services"][name].get("depends_on", []))  # type: ignore[call-overload]
+def waits_for(drawn: dict[str, Any], name: str) -> set[str]:
+    return {str(other) for other in drawn["services"][name].get("depends_on", [])}
 
 
 def tab_to(page: Page, name: str | re.Pattern[str], role: str = "", inside: str = "") -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 from playwright.sync_api import Browser, expect
+from playwright.sync_api import Dialog as PageDialog
 
 from tests.e2e.conftest import Visitor
 from tests.e2e.designer import Drawing, at_designer
@@ -128,7 +129,12 @@ def test_names_stay_one_and_circles_are_refused(drawing: Drawing) -> None:
 
 def test_what_means_harm_is_shown_as_text(site: Site, bob: Visitor) -> None:
     bob.complaints.clear()
-    bob.page.on("dialog", lambda dialog: (bob.complaints.append("a script ran"), dialog.dismiss()))
+
+    def ran(dialog: PageDialog) -> None:
+        bob.complaints.append("a script ran")
+        dialog.dismiss()
+
+    bob.page.on("dialog", ran)
     bob.go("/designs/{designs.hostile}/canvas/")
     drawing = Drawing(bob.page).wait()
     expect(drawing.card("web")).to_be_visible()
