@@ -4,6 +4,7 @@ import { api, take, takeAll, type Schemas } from "../api/client";
 import type { Drawing, DrawingDiff, DrawingEdge, DrawingNode, NodeId } from "../document/types";
 import { type DiffChange, usePaint } from "../store/paint";
 import { useDocument } from "../store/document";
+import { useView } from "../store/view";
 import { ask } from "../workers/client";
 
 export type Version = Pick<Schemas["Version"], "id" | "number" | "message" | "created_at" | "compose"> & { created_by?: string | null };
@@ -38,12 +39,14 @@ let latest = 0;
 /** Compare two texts and paint the difference; an older comparison that comes later is dropped. */
 export async function compareTexts(before: Side, after: Side, texts: { before: string; after: string }): Promise<void> {
   const number = ++latest;
-  const [diff, older, newer] = await Promise.all([
+  const read = await Promise.all([
     ask({ ask: "compare", before: texts.before, after: texts.after }),
     ask({ ask: "derive", text: texts.before }),
     ask({ ask: "derive", text: texts.after }),
-  ]);
+  ]).catch(() => null);
   if (number !== latest) return;
+  if (read === null) return useView.getState().say({ key: "document.failed" }, "refused");
+  const [diff, older, newer] = read;
   const removed = new Set<NodeId>(diff.nodes.filter(({ change }) => change === "removed").map(({ id }) => id));
   const removedNodes = older.ok ? older.drawing.nodes.filter(({ id }) => removed.has(id)) : [];
   useDiff.setState({ before, after, texts, diff, removedNodes });

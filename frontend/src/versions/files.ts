@@ -70,11 +70,20 @@ export async function takeDropped(files: readonly File[]): Promise<void> {
   useView.getState().set({ dialog: "import" });
 }
 
+/** A path is not longer than this; a text may be a megabyte of one word. */
+const LONGEST_FOLDER = 1_000;
+
 /** Return the path by which a Compose text names a file that was dropped without its folder. */
 export function pathIn(text: string, name: string): string {
-  const escaped = name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
-  const found = new RegExp(`(?:\\./)?((?:[\\w.-]+/)+${escaped})(?![\\w./-])`).exec(text)?.[1];
-  return found ?? name;
+  const wanted = `/${name}`;
+  for (let at = text.indexOf(wanted); at !== -1; at = text.indexOf(wanted, at + 1)) {
+    if (/[\w./-]/.test(text[at + wanted.length] ?? "")) continue;
+    let from = at;
+    while (from > 0 && at - from < LONGEST_FOLDER && /[\w./-]/.test(text[from - 1] ?? "")) from--;
+    const folder = text.slice(from, at).replace(/^(\.?\/)+/, "");
+    if (folder !== "" && folder !== ".") return folder + wanted;
+  }
+  return name;
 }
 
 export function replaceBy(text: string, name: string): void {

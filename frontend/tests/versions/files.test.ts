@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it, vi } from "vitest";
 
 import { useDocument } from "../../src/store/document";
 import { useView } from "../../src/store/view";
-import { joined, readFiles, takeDropped, useImport } from "../../src/versions/files";
+import { joined, pathIn, readFiles, takeDropped, useImport } from "../../src/versions/files";
 
 vi.mock("../../src/workers/client", () => ({ ask: () => new Promise(() => undefined) }));
 
@@ -77,5 +77,24 @@ describe("several files", () => {
     expect(await joined([{ name: "a", text: "1" }, { name: "b", text: "2" }])).toBe("merged");
     expect(bodies).toEqual([{ files: [{ name: "a", compose: "1" }, { name: "b", compose: "2" }] }]);
     vi.unstubAllGlobals();
+  });
+});
+
+describe("the path of a dropped file", () => {
+  it.each([
+    ["./conf/nginx.conf:/etc/nginx/nginx.conf", "conf/nginx.conf"],
+    ["file: deploy/app/nginx.conf", "deploy/app/nginx.conf"],
+    ["- ../other/nginx.conf", "../other/nginx.conf"],
+    ["conf/nginx.conf.bak and ./nginx.conf", "nginx.conf"],
+    ["conf/my-nginx.conf", "nginx.conf"],
+    ["no such file", "nginx.conf"],
+  ])("in %j is %s", (text, path) => expect(pathIn(text, "nginx.conf")).toBe(path));
+
+  it("is found, or not, in a megabyte of one word without making the page stand still", () => {
+    const word = "a".repeat(1_000_000);
+    const start = performance.now();
+    expect(pathIn(`key: ${word}`, "nginx.conf")).toBe("nginx.conf");
+    expect(pathIn(`${word}\n- ./conf/nginx.conf`, "nginx.conf")).toBe("conf/nginx.conf");
+    expect(performance.now() - start).toBeLessThan(1_000);
   });
 });
