@@ -41,8 +41,8 @@ export function PlanPanel({ boot }: { boot: Boot }) {
   return (
     <section className="d-plan" aria-label={t("deploy.plan")} aria-busy={plans.busy !== null}>
       <p className="d-plan-intro">{t("deploy.plan_text")}</p>
-      {regions.map((region) => <Where key={region.name} region={region} boot={boot} />)}
       <Images />
+      {regions.map((region) => <Where key={region.name} region={region} boot={boot} />)}
       {plans.problem ? <Problem error={plans.problem} /> : null}
       <PlanButton boot={boot} regions={regions} />
     </section>
@@ -57,7 +57,9 @@ function PlanButton({ boot, regions }: { boot: Boot; regions: Region[] }) {
   const byRegion = usePreviews((previews) => previews.byRegion);
   const chosen = regions.filter((region) => targetOf(region, targets, boot.deployment).cloud);
   const invalid = chosen.some(({ name }) => byRegion[name]?.preview?.valid === false);
-  const why = empty ? "deploy.why.empty" : broken || invalid ? "deploy.why.broken" : chosen.length === 0 ? "deploy.why.cloud" : null;
+  const blocked = chosen.some(({ name }) => byRegion[name]?.preview?.blocked);
+  const lacking = blocked && buildOnly().some((service) => chosen.some((region) => !targetOf(region, targets, boot.deployment).images[service]));
+  const why = empty ? "deploy.why.empty" : broken || invalid ? "deploy.why.broken" : chosen.length === 0 ? "deploy.why.cloud" : lacking ? "deploy.why.images" : blocked ? "deploy.why.blocked" : null;
   return (
     <div className="d-plan-foot">
       <Button tone="primary" icon="list-details" aria-disabled={why !== null || busy !== null} aria-describedby="d-plan-why" onClick={() => why === null && void makePlans(boot)}>

@@ -3,6 +3,7 @@ import { create } from "zustand";
 import { api, newKey, ProblemError, take as answered, takeAll, Unreachable } from "../api/client";
 import type { Boot } from "../app/boot";
 import type { NodeId } from "../document/types";
+import { t } from "../i18n";
 import { useDocument } from "../store/document";
 import { type LivePaint, usePaint } from "../store/paint";
 import { NodeIndex } from "../store/problems";
@@ -251,10 +252,11 @@ export function shownOf({ watched, wanted }: Pick<LiveStore, "watched" | "wanted
   const rank = (one: Watched): [number, number] => {
     const { id } = one.canvas.deployment;
     const at = order.indexOf(id);
-    return [id === wanted ? 0 : isLive(one.operation) ? 1 : one.canvas.deployment.state === "destroyed" ? 3 : 2, at < 0 ? order.length : at];
+    return [id === wanted ? 0 : isLive(one.operation) ? 1 : 2, at < 0 ? order.length : at];
   };
   const best = new Map<string, Watched>();
   for (const one of Object.values(watched)) {
+    if (one.canvas.deployment.state === "destroyed") continue; // what was meant to go is not missing
     const { region } = one.canvas.deployment;
     const before = best.get(region);
     const [mine, other] = [rank(one), before ? rank(before) : null];
@@ -320,7 +322,21 @@ export async function logOf(id: string, service: string): Promise<LogLine[]> {
   }
   return events.flatMap(({ type, step_key, seq, at, data }) => {
     const step = steps.get(step_key ?? "");
-    if (type !== "step.log" || !step?.services.includes(service)) return [];
-    return [{ seq, at, line: String((data as { line?: unknown } | null)?.line ?? "") }];
+    if (!step?.services.includes(service)) return [];
+    const line = lineOf(type, step.title, data);
+    return line === "" ? [] : [{ seq, at, line }];
   });
+}
+
+/** What an event says in a log: the step's own lines, and when it began, ended, or failed and why. */
+function lineOf(type: string, title: string, data: unknown): string {
+  const told = (data ?? {}) as { line?: unknown; state?: unknown; message?: unknown; error?: { message?: unknown } | null };
+  if (type === "step.log") return String(told.line ?? "");
+  if (type !== "step.state") return "";
+  if (told.state === "running") return t("deploy.step.begun", { title });
+  if (told.state === "succeeded") return t("deploy.step.done", { title });
+  if (told.state === "failed" || told.state === "parked") {
+    return t("deploy.step.failed", { title, reason: String(told.error?.message ?? told.message ?? "") });
+  }
+  return "";
 }

@@ -98,7 +98,7 @@ export async function makePlans(boot: Boot): Promise<void> {
   const called = name || drawing.name;
   if (!blueprint && !called) {
     useView.getState().say({ key: "deploy.name_first" });
-    useView.getState().set({ dialog: "save" });
+    useView.getState().set({ dialog: "save", afterSave: () => void makePlans(boot) });
     return;
   }
   usePlans.setState({ busy: "planning", problem: null });

@@ -99,7 +99,8 @@ export function problemOfLedger(entry: LedgerEntry, where: Against): Problem | u
   if (entry.verdict === "honoured") return undefined;
   const path = pathOf(entry.path);
   const node = where.nodes.at(path);
-  const key = String(path[path.length - 1] ?? "");
+  // An item of a list has no name of its own: `secrets` is told, not `0`.
+  const key = String(path.findLast((part) => typeof part === "string") ?? "");
   return {
     severity: LEDGER_SEVERITY[entry.verdict],
     code: entry.code,

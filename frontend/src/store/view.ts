@@ -27,6 +27,9 @@ interface ViewState {
   said: { message: Message | string; n: number; tone: "plain" | "refused" } | null;
   dialog: "commands" | "shortcuts" | "templates" | "import" | "export" | "share" | "save" | "conflict" | "remove" | "deploy" | "destroy" | "tour" | "rename" | "group" | "connect" | null;
 
+  /** What was asked for and waits for the drawing to be saved; dropped when saving is given up. */
+  afterSave: (() => void) | null;
+
   select: (nodes: NodeId[], edges?: string[]) => void;
   show: (node: NodeId) => void;
   fit: () => void;
@@ -50,6 +53,7 @@ export const useView = create<ViewState>()((set, get) => ({
   goto: null,
   said: null,
   dialog: null,
+  afterSave: null,
 
   select: (nodes, edges = []) => set({ selection: nodes, selectedEdges: edges, ...opened(get(), nodes.length + edges.length) }),
   show: (node) => set({ selection: [node], selectedEdges: [], ...opened(get(), 1), wish: { node, n: (get().wish?.n ?? 0) + 1 } }),

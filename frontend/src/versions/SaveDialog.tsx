@@ -34,7 +34,7 @@ function Saving({ boot }: { boot: Boot }) {
   const [message, setMessage] = useState("");
   const [busy, setBusy] = useState(false);
   const [trouble, setTrouble] = useState<Trouble | null>(null);
-  const close = () => useView.getState().set({ dialog: null });
+  const close = () => useView.getState().set({ dialog: null, afterSave: null });
 
   const save = async (): Promise<void> => {
     if (busy || (!blueprint && !name.trim())) return;
@@ -44,7 +44,9 @@ function Saving({ boot }: { boot: Boot }) {
     if (answer.ok) {
       const { number } = answer.saved;
       useView.getState().say({ key: number === version ? "editor.saved_same" : "editor.saved_version", params: { version: number } });
-      return close();
+      const { afterSave } = useView.getState();
+      close();
+      return afterSave?.();
     }
     if (answer.state === "conflict") return; // its dialog has taken this one's place
     setTrouble({ problem: answer.problem, state: answer.state });
