@@ -29,6 +29,7 @@ function password(variable: string): string {
 
 const check = (test: string) => ({ test: ["CMD-SHELL", test], interval: "10s", timeout: "5s", retries: 5 });
 
+// Whoever calls from another machine reaches only ports that are declared.
 export const ITEMS: readonly Item[] = [
   {
     id: "web", kind: "service", group: "containers", icon: "world", name: "web", finds: "nginx http proxy",
@@ -42,7 +43,7 @@ export const ITEMS: readonly Item[] = [
     id: "postgres", kind: "service", group: "containers", icon: "database", name: "db", finds: "database sql postgresql",
     volume: { name: "db-data", at: "/var/lib/postgresql/data" },
     value: () => ({
-      image: "postgres:17-alpine", restart: "unless-stopped",
+      image: "postgres:17-alpine", restart: "unless-stopped", expose: ["5432"],
       environment: { POSTGRES_DB: "app", POSTGRES_USER: "app", POSTGRES_PASSWORD: password("DB_PASSWORD") },
       healthcheck: check("pg_isready -U app"),
     }),
@@ -51,14 +52,14 @@ export const ITEMS: readonly Item[] = [
     id: "mariadb", kind: "service", group: "containers", icon: "database", name: "mariadb", finds: "database sql mysql",
     volume: { name: "mariadb-data", at: "/var/lib/mysql" },
     value: () => ({
-      image: "mariadb:11.8", restart: "unless-stopped",
+      image: "mariadb:11.8", restart: "unless-stopped", expose: ["3306"],
       environment: { MARIADB_DATABASE: "app", MARIADB_USER: "app", MARIADB_PASSWORD: password("DB_PASSWORD"), MARIADB_RANDOM_ROOT_PASSWORD: "1" },
       healthcheck: check("healthcheck.sh --connect --innodb_initialized"),
     }),
   },
   {
     id: "cache", kind: "service", group: "containers", icon: "bolt", name: "cache", finds: "redis valkey memory",
-    value: () => ({ image: "valkey/valkey:8-alpine", restart: "unless-stopped", healthcheck: check("valkey-cli ping | grep -q PONG") }),
+    value: () => ({ image: "valkey/valkey:8-alpine", restart: "unless-stopped", expose: ["6379"], healthcheck: check("valkey-cli ping | grep -q PONG") }),
   },
   {
     id: "queue", kind: "service", group: "containers", icon: "stack-2", name: "queue", finds: "rabbitmq amqp messages broker",

@@ -1,6 +1,7 @@
 // @vitest-environment jsdom
 import { cleanup, fireEvent, render, screen, waitFor } from "@testing-library/react";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { parse } from "yaml";
 
 import { canvasApi } from "../../src/app/canvasApi";
 import { addItem, freePlace } from "../../src/palette/add";
@@ -44,6 +45,15 @@ describe("what the palette adds", () => {
     expect(drawing.problems.filter((problem) => problem.severity === "error")).toEqual([]);
     expect(useView.getState().selection).toEqual([made]);
   });
+
+  it.each([["postgres", "5432"], ["mariadb", "3306"], ["cache", "6379"], ["queue", "5672"], ["service", "80"]])(
+    "%s declares port %s, without which callers on other machines do not reach it", async (id, port) => {
+      const made = await addItem(item(id));
+      const node = useDocument.getState().drawing.nodes.find((each) => each.id === made);
+      const body = (parse(useDocument.getState().text) as { services: Record<string, { expose?: string[] }> }).services[node!.name];
+      expect(body?.expose).toEqual([port]);
+    },
+  );
 
   it("has names of its own each time, and passwords that no two share", async () => {
     await addItem(item("postgres"));
