@@ -48,7 +48,9 @@ export function startSync(boot: Boot): () => void {
       merge: (base, mine, theirs) => ask({ ask: "merge", base, mine, theirs }),
       tell: (told) => {
         useSync.setState(told);
-        if (told.draft) showAddress(boot, told.draft);
+        const { blueprint, draft } = useSync.getState();
+        if (blueprint) showDesign(boot, blueprint);
+        else if (draft) showAddress(boot, draft);
         if (told.state === "conflict") useView.getState().set({ dialog: "conflict" });
       },
       say: (message) => useView.getState().say(message),
@@ -158,6 +160,15 @@ function showAddress(boot: Boot, draft: string): void {
   if (boot.draft === draft || boot.blueprint !== null || typeof history === "undefined") return;
   const address = `${boot.urls.designs.replace(/\/?$/, "/")}drafts/${draft}/`;
   if (location.pathname !== address) history.replaceState(history.state, "", address);
+}
+
+/** Once it is saved, a new drawing has its design's address and name. */
+function showDesign(boot: Boot, design: { id: string; name: string }): void {
+  if (boot.blueprint !== null || typeof history === "undefined") return;
+  const address = `${boot.urls.designs.replace(/\/?$/, "/")}${design.id}/canvas/`;
+  if (location.pathname === address) return;
+  history.replaceState(history.state, "", address);
+  document.title = document.title.replace(/^.*?(?= · )/, design.name);
 }
 
 /** Hold a lock while the page is open: others see by it that the copies of this page are looked after. */
