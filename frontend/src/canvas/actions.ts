@@ -22,18 +22,42 @@ export function fitsIn(kind: Kind, group: NodeId): boolean {
   return kind === "machine" && kindOf(group) === "region";
 }
 
-/** Return the group that takes a node of this kind at this point of the canvas, and where in it. */
-export function landing(kind: Kind, at: Point, except: ReadonlySet<NodeId> = new Set()): { parent: NodeId | null; at: Point } {
+/**
+ * Return the group that takes a node of this kind at this point of the canvas. Beside all regions it is the first one:
+ * what names none belongs to it, so its frame has to hold what is put there.
+ */
+export function takes(kind: Kind, at: Point, except: ReadonlySet<NodeId> = new Set()): NodeId | null {
   const { geometry } = useCanvas.getState();
-  const parent = groupAt(geometry, at[0], at[1], (group) => fitsIn(kind, group), except);
-  return { parent, at: within(parent, at) };
+  const found = groupAt(geometry, at[0], at[1], (group) => fitsIn(kind, group), except);
+  if (found !== null || (kind !== "service" && kind !== "machine")) return found;
+  return (geometry.children.get(null) ?? []).find((id) => kindOf(id) === "region" && geometry.boxes.has(id)) ?? null;
 }
 
-/** Turn a point of the canvas into one of the group, not over its head. */
-export function within(parent: NodeId | null, at: Point): Point {
+/** Return the group that takes a node of this kind at this point of the canvas, and where in it. */
+export function landing(kind: Kind, at: Point, except: ReadonlySet<NodeId> = new Set()): { parent: NodeId | null; at: Point } {
+  const parent = takes(kind, at, except);
+  return { parent, at: within(parent, at, at) };
+}
+
+/**
+ * Turn a point of the canvas into one of the group, not over its head. What lies beside a region (its `middle` tells)
+ * stays there to the pixel, though it belongs to it.
+ */
+export function within(parent: NodeId | null, at: Point, middle?: Point): Point {
   const box = parent === null ? undefined : useCanvas.getState().geometry.boxes.get(parent);
-  if (!box) return [snap(at[0]), snap(at[1])];
-  return [Math.max(PAD, snap(at[0] - box.ax)), Math.max(HEAD, snap(at[1] - box.ay))];
+  if (!box || parent === null) return [snap(at[0]), snap(at[1])];
+  const point: Point = [snap(at[0] - box.ax), snap(at[1] - box.ay)];
+  if (middle && kindOf(parent) === "region" && !holds(absolute(box), middle)) return point;
+  return [Math.max(PAD, point[0]), Math.max(HEAD, point[1])];
+}
+
+function holds(rect: Rect, [x, y]: Point): boolean {
+  return x >= rect.x && x <= rect.x + rect.w && y >= rect.y && y <= rect.y + rect.h;
+}
+
+/** Return the point of a moved card that decides which group it is in. */
+export function middleOf(rect: Rect): Point {
+  return [rect.x + rect.w / 2, rect.y + Math.min(rect.h / 2, 66)];
 }
 
 interface Moved {
@@ -53,12 +77,12 @@ export async function place(moved: readonly Moved[], reparent: boolean): Promise
   const moves = moved.map(({ id, rect }) => {
     const kind = kindOf(id);
     const now = parentOf(geometry, id);
-    const middle: Point = [rect.x + rect.w / 2, rect.y + Math.min(rect.h / 2, 66)];
+    const middle = middleOf(rect);
     const movable = kind === "service" || kind === "machine";
-    const parent = reparent && movable ? groupAt(geometry, middle[0], middle[1], (group) => fitsIn(kind, group), all) : now;
+    const parent = reparent && movable ? takes(kind, middle, all) : now;
     const size = useCanvas.getState().overrides.get(id);
     return {
-      id, at: within(parent, [rect.x, rect.y]),
+      id, at: within(parent, [rect.x, rect.y], middle),
       ...(parent === now ? {} : { parent }),
       ...(size?.w !== undefined && size.h !== undefined ? { size: [snap(size.w), snap(size.h)] as const } : {}),
     };

@@ -68,7 +68,9 @@ export function planOf(geometry: Geometry): Plan {
       around.set(id, [...chain, id]);
       const inside = walk(id, [...chain, id]);
       units.set(id, {
-        id, tile: false, parent: chain[chain.length - 1] ?? null, depth: chain.length, rect: absolute(box),
+        id, tile: false, parent: chain[chain.length - 1] ?? null, depth: chain.length,
+        // What belongs to a region may lie beside it.
+        rect: union([absolute(box), ...inside.all.map((member) => absolute(geometry.boxes.get(member)!))]),
         leaves: inside.leaves, units: inside.units, all: inside.all,
       });
       found.units.push(id);

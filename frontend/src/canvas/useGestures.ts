@@ -4,10 +4,10 @@ import {
 import { useCallback, useEffect, useMemo, useRef, type KeyboardEvent, type RefObject } from "react";
 
 import type { NodeId } from "../document/types";
-import { groupAt, isGroupId, kindOf, type Rect } from "../layout/geometry";
+import { isGroupId, kindOf, type Rect } from "../layout/geometry";
 import { useDocument } from "../store/document";
 import { useView } from "../store/view";
-import { editable, fitsIn, outermost, override, place, release } from "./actions";
+import { editable, middleOf, outermost, override, place, release, takes } from "./actions";
 import { connect, targetsOf } from "./connect";
 import { alignTo } from "./guides";
 import { OUTSIDE } from "../layout/outside";
@@ -114,9 +114,8 @@ export function useGestures(root: RefObject<HTMLDivElement | null>): {
         const rect = seenAt(id);
         const kind = kindOf(id);
         if (!rect || (kind !== "service" && kind !== "machine")) return;
-        const { geometry, dropTarget } = useCanvas.getState();
-        const except = new Set(dragged.current);
-        const over = groupAt(geometry, rect.x + rect.w / 2, rect.y + Math.min(rect.h / 2, 66), (group) => fitsIn(kind, group), except);
+        const { dropTarget } = useCanvas.getState();
+        const over = takes(kind, middleOf(rect), new Set(dragged.current));
         if (over !== dropTarget) useCanvas.getState().set({ dropTarget: over });
       },
       onNodeDragStop: () => {

@@ -12,7 +12,7 @@ import { fits, type Item } from "./items";
  */
 export async function addItem(item: Item, landing?: { parent: NodeId | null; at: Point }): Promise<NodeId | null> {
   const { drawing } = useDocument.getState();
-  const { parent, at: dropped } = fitting(item, landing ? landing.parent : selectedGroup(), landing?.at);
+  const { parent, at: dropped } = fitting(item, landing ? landing.parent : selectedGroup() ?? firstRegion(drawing.nodes), landing?.at);
   // In a group the layout finds a free place; on the canvas what is added should be seen.
   const at = dropped ?? (parent === null ? freePlace(canvasApi.center(), drawing.nodes) : undefined);
   const name = freeName(drawing.nodes, item.kind, item.name);
@@ -30,6 +30,11 @@ export async function addItem(item: Item, landing?: { parent: NodeId | null; at:
   if (landing) useView.getState().select([main]);
   else useView.getState().show(main);
   return main;
+}
+
+/** What names no region belongs to the first one, so that is where the layout has to find a place for it. */
+function firstRegion(nodes: readonly DrawingNode[]): NodeId | null {
+  return nodes.find((node) => node.kind === "region")?.id ?? null;
 }
 
 const STEP: Point = [300, 180];

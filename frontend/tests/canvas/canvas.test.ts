@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 
 import { synthetic } from "../../bench/synthetic";
-import { aligned, distributed, place, within } from "../../src/canvas/actions";
+import { aligned, distributed, landing, place, within } from "../../src/canvas/actions";
 import { targetsOf } from "../../src/canvas/connect";
 import { alignTo } from "../../src/canvas/guides";
 import { follow } from "../../src/canvas/places";
@@ -14,6 +14,7 @@ import { seen, viewportFor } from "../../src/canvas/viewport";
 import { nodeWords } from "../../src/canvas/words";
 import { mayConnect } from "../../src/document/connections";
 import type { Command, Drawing, NodeId, Problem } from "../../src/document/types";
+import { snap } from "../../src/layout/geometry";
 import { layoutNow } from "../../src/layout/layout";
 import { useDocument } from "../../src/store/document";
 import { useView } from "../../src/store/view";
@@ -250,6 +251,35 @@ describe("moving cards", () => {
     await place([{ id: "service:n0", rect: { ...rect, x: 999 } }], false);
     expect(seenAt("service:n0")!.x).toBe(before);
     expect(useView.getState().said).toMatchObject({ tone: "refused", message: { key: "document.read_only" } });
+  });
+
+  it("leaves a card where it was dropped beside the only region, which grows to hold it", async () => {
+    answer(true);
+    const drawing = synthetic(20);
+    const region = useCanvas.getState().geometry.boxes.get("region:r0")!;
+    const points = [[region.ax + 120, region.ay + region.h + 600], [region.ax + region.w + 480, region.ay + 96], [region.ax - 480, region.ay - 360]] as const;
+    for (const [x, y] of points) {
+      const { parent, at } = landing("service", [x, y]);
+      expect(parent).toBe("region:r0");
+      await place([{ id: "service:n0", rect: { x, y, w: 228, h: 108 } }], true);
+      expect(commands.at(-1)).toMatchObject({ moves: [{ id: "service:n0", parent: "region:r0", at }] });
+      const moved = drawing.nodes.map((node) => (node.id === "service:n0" ? { ...node, parent, at } : node));
+      const box = layoutNow({ ...drawing, nodes: moved }, useCanvas.getState().geometry.memory).boxes;
+      expect([box.get("service:n0")!.ax, box.get("service:n0")!.ay]).toEqual([x, y].map(snap));
+      const grown = box.get("region:r0")!;
+      if (x > region.ax) expect(grown.ay + grown.h >= y + 108 && grown.ax + grown.w >= x + 228).toBe(true);
+    }
+  });
+
+  it("moves a card that lies beside its region by the keys without a jump", async () => {
+    answer(true);
+    const region = useCanvas.getState().geometry.boxes.get("region:r0")!;
+    const drawing = synthetic(20);
+    follow({ ...drawing, nodes: drawing.nodes.map((node) => (node.id === "service:n0" ? { ...node, parent: "region:r0" as NodeId, at: [-600, -300] as const } : node)) });
+    const rect = seenAt("service:n0")!;
+    expect([rect.x, rect.y]).toEqual([region.ax - 600, region.ay - 300]);
+    await place([{ id: "service:n0", rect: { ...rect, x: rect.x + 12 } }], false);
+    expect(commands.at(-1)).toMatchObject({ moves: [{ at: [-588, -300] }] });
   });
 
   it("never puts a card over the head of its group", () => {
