@@ -1,25 +1,31 @@
 import "./print.css";
 
-import { useEffect, useState } from "react";
+import { useEffect, useRef } from "react";
 
 import { currentSvg } from "./downloads";
 
+/** Return the drawing as an element. It is part of the page, since a printer does not wait for an image to be read. */
+export function drawnNow(): Element | null {
+  const { documentElement } = new DOMParser().parseFromString(currentSvg({ theme: "light" }), "image/svg+xml");
+  return documentElement.localName === "svg" ? document.importNode(documentElement, true) : null;
+}
+
 /** What a printer gets instead of the page: the whole drawing with its title, and which state of it this is. */
 export function PrintDrawing({ title, version }: { title: string; version?: string }) {
-  const [address, setAddress] = useState<string | null>(null);
+  const place = useRef<HTMLDivElement>(null);
 
   useEffect(() => {
-    let made: string | null = null;
     // Made when it is needed: a drawing changes often and is printed rarely. Paper is white in the dark, too.
     const before = () => {
-      if (made) URL.revokeObjectURL(made);
-      made = URL.createObjectURL(new Blob([currentSvg({ theme: "light" })], { type: "image/svg+xml" }));
-      setAddress(made);
+      const drawn = drawnNow();
+      place.current?.replaceChildren(...(drawn ? [drawn] : []));
     };
+    const after = () => place.current?.replaceChildren();
     window.addEventListener("beforeprint", before);
+    window.addEventListener("afterprint", after);
     return () => {
       window.removeEventListener("beforeprint", before);
-      if (made) URL.revokeObjectURL(made);
+      window.removeEventListener("afterprint", after);
     };
   }, []);
 
@@ -30,7 +36,7 @@ export function PrintDrawing({ title, version }: { title: string; version?: stri
         <h1>{title}</h1>
         <p>{[version, today].filter(Boolean).join(" · ")}</p>
       </header>
-      {address ? <img src={address} alt="" /> : null}
+      <div className="d-print-drawing" ref={place} />
     </div>
   );
 }
