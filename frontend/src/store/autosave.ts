@@ -1,48 +1,9 @@
 import { endsSession, ProblemError, Unreachable } from "../api/client";
-import type { Merge, Message } from "../document/types";
-import type { Copies } from "./copies";
+import type { Message } from "../document/types";
 import type { Draft, Place, SaveWish, Saved, Server } from "./server";
+import type { Surroundings, SyncState, Told } from "./told";
 
-export type SyncState = "saved" | "saving" | "dirty" | "offline" | "conflict" | "signed_out" | "too_large" | "refused";
-
-/** Two texts that could not be joined by themselves; `version` is the newer one of the design, null for a draft. */
-export interface Conflict {
-  base: string;
-  mine: string;
-  theirs: string;
-  conflicts: Merge["conflicts"];
-  revision: number | null;
-  version: number | null;
-  by: string;
-}
-
-/** What the machine tells the page. */
-export interface Told {
-  state: SyncState;
-  problem: ProblemError | null;
-  draft: string | null;
-  blueprint: { id: string; name: string } | null;
-  baseVersion: number | null;
-  name: string;
-  savedAt: number | null;
-  conflict: Conflict | null;
-}
-
-export interface Surroundings {
-  server: Server;
-  copies: Copies;
-  /** The text as it is, and a way to replace it as one step that can be taken back. */
-  document: { text: () => string; put: (text: string, label: Message) => void };
-  merge: (base: string, mine: string, theirs: string) => Promise<{ text: string; conflicts: Merge["conflicts"] }>;
-  tell: (told: Partial<Told>) => void;
-  /** For the live region: what happened by itself. */
-  say: (message: Message) => void;
-  /** Tell the other tabs what was written. */
-  announce: (draft: string, revision: number, text: string) => void;
-  /** Ids of other pages of this browser that are still open: their copies are theirs. */
-  others: () => Promise<Set<string>>;
-  now: () => number;
-}
+export type { Conflict, SyncState, Told } from "./told";
 
 export const MAX_BYTES = 1024 * 1024;
 const QUIET_MS = 800;
@@ -65,7 +26,9 @@ export class Autosave {
   private renamed = false;
   /** Files that came along with a template or a drop and are not sent yet, by path. */
   private attached: Record<string, string> = {};
-  private stored: string[] = [];
+  /** Paths that are to go with the next write. */
+  private detached = new Set<string>();
+  private stored: string[] | null;
   /** A creation whose answer was lost is sent again as it was, under its key. */
   private creation: { key: string; body: Parameters<Server["create"]>[0] } | null = null;
   private running: Promise<void> | null = null;
@@ -84,8 +47,10 @@ export class Autosave {
     this.acked = place.text;
     this.told = {
       state: "saved", problem: null, draft: place.draft, blueprint: place.blueprint, baseVersion: place.version,
-      name: place.name, savedAt: null, conflict: null,
+      name: place.name, savedAt: null, conflict: null, files: null,
     };
+    this.stored = place.draft === null && place.blueprint === null ? [] : null;
+    this.told.files = this.stored;
     around.tell(this.told);
   }
 
@@ -95,13 +60,15 @@ export class Autosave {
 
   /** True while the server lacks something that is here. */
   get dirty(): boolean {
-    return this.renamed || Object.keys(this.attached).length > 0 || this.around.document.text() !== this.acked;
+    return this.renamed || Object.keys(this.attached).length > 0 || this.detached.size > 0 || this.around.document.text() !== this.acked;
   }
 
   /** Bring back what earlier pages of this browser could not send, then look what the server has. */
   async open(): Promise<void> {
     await this.restore();
-    if (this.told.draft !== null && !this.stopped) await this.send();
+    if (this.stopped) return;
+    if (this.told.draft !== null) await this.send();
+    else await this.lookBeside();
   }
 
   stop(): void {
@@ -135,6 +102,16 @@ export class Autosave {
   /** Keep files beside the text; they travel with the next autosave. */
   attach(files: Readonly<Record<string, string>>): void {
     this.attached = { ...this.attached, ...files };
+    for (const path of Object.keys(files)) this.detached.delete(path);
+    this.tellFiles();
+    this.changed();
+  }
+
+  /** Let a file go with the next autosave. */
+  detach(path: string): void {
+    this.attached = Object.fromEntries(Object.entries(this.attached).filter(([known]) => known !== path));
+    this.detached.add(path); // it may be on its way just now
+    this.tellFiles();
     this.changed();
   }
 
@@ -221,6 +198,22 @@ export class Autosave {
   private set(told: Partial<Told>): void {
     this.told = { ...this.told, ...told };
     if (!this.stopped) this.around.tell(told);
+  }
+
+  private tellFiles(): void {
+    if (this.stored === null) return;
+    const files = new Set([...this.stored.filter((path) => !this.detached.has(path)), ...Object.keys(this.attached)]);
+    this.set({ files: [...files].sort() });
+  }
+
+  /** A design that nobody has drawn on yet has the files of the version that is shown. */
+  private async lookBeside(): Promise<void> {
+    const { blueprint, version } = this.place;
+    if (blueprint === null || version === null) return;
+    const files = await this.around.server.files(blueprint.id, version).catch(() => null);
+    if (files === null || this.stored !== null) return;
+    this.stored = files;
+    this.tellFiles();
   }
 
   private clearTimers(): void {
@@ -363,6 +356,7 @@ export class Autosave {
 
   private async compareWith(draft: Draft): Promise<void> {
     this.stored = draft.files;
+    this.tellFiles();
     if (draft.compose === this.acked) this.revision = draft.revision;
     else await this.join(draft.compose, { revision: draft.revision, version: null, by: "" });
   }
@@ -370,12 +364,16 @@ export class Autosave {
   private async write(id: string, revision: number, text: string, keepalive: boolean): Promise<void> {
     const name = this.renamed ? { name: this.told.name } : {};
     const attached = this.attached;
-    const files = Object.keys(attached).length
-      ? { files: { ...Object.fromEntries(this.stored.map((path) => [path, null])), ...attached } }
+    const detached = new Set(this.detached);
+    const kept = (this.stored ?? []).filter((path) => !detached.has(path));
+    const files = Object.keys(attached).length + detached.size > 0
+      ? { files: { ...Object.fromEntries(kept.map((path) => [path, null])), ...attached } }
       : {};
     const draft = await this.around.server.write(id, { revision, compose: text, ...name, ...files }, keepalive);
     this.stored = draft.files;
     this.attached = Object.fromEntries(Object.entries(this.attached).filter(([path, content]) => attached[path] !== content));
+    this.detached = new Set([...this.detached].filter((path) => !detached.has(path)));
+    this.tellFiles();
     this.acked = text;
     this.revision = draft.revision;
     if (!("name" in name) || name.name === this.told.name) this.renamed = false;

@@ -47,6 +47,8 @@ export interface Server {
   ) => Promise<Draft>;
   save: (id: string, body: SaveWish & { revision: number; base_version?: number }, key: string) => Promise<Saved>;
   version: (blueprint: string, number: number) => Promise<string>;
+  /** Paths of the files beside a version. */
+  files: (blueprint: string, number: number) => Promise<string[]>;
 }
 
 type Answer = Omit<Draft, "revision" | "name" | "files"> & { revision?: number; name?: string; files?: string[] };
@@ -73,8 +75,9 @@ export const portal: Server = {
       revision: draft.revision ?? 1,
     };
   },
-  version: async (blueprint, number) => {
-    const path = { id: blueprint, number: String(number) };
-    return (await take(api.GET("/api/v1/blueprints/{id}/versions/{number}/", { params: { path } }))).compose;
-  },
+  version: async (blueprint, number) => (await versionOf(blueprint, number)).compose,
+  files: async (blueprint, number) => [...(await versionOf(blueprint, number)).files],
 };
+
+const versionOf = (id: string, number: number) =>
+  take(api.GET("/api/v1/blueprints/{id}/versions/{number}/", { params: { path: { id, number: String(number) } } }));

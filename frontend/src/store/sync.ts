@@ -24,7 +24,7 @@ interface State extends Told {
 /** How the drawing stands with the server; `<SaveState/>` shows it. */
 export const useSync = create<State>()(() => ({
   state: "saved", problem: null, draft: null, blueprint: null, baseVersion: null, name: "", savedAt: null,
-  conflict: null, project: { id: "", name: "" },
+  conflict: null, files: null, project: { id: "", name: "" },
 }));
 
 let machine: Autosave | null = null;
@@ -34,7 +34,7 @@ export function startSync(boot: Boot): () => void {
   configureApi(boot);
   useSync.setState({
     project: boot.project, draft: boot.draft, blueprint: boot.blueprint, baseVersion: boot.version, name: boot.name,
-    state: "saved", problem: null, conflict: null, savedAt: null,
+    state: "saved", problem: null, conflict: null, savedAt: null, files: null,
   });
   if (boot.mode !== "draft" || !boot.may.write) return () => undefined;
 
@@ -113,6 +113,11 @@ export function rename(name: string): void {
 /** Keep files beside the drawing, by their path from it: what a template brings, or what was dropped. */
 export function attachFiles(files: Readonly<Record<string, string>>): void {
   machine?.attach(files);
+}
+
+/** Take a file away from beside the drawing. */
+export function detachFile(path: string): void {
+  machine?.detach(path);
 }
 
 export type SaveAnswer =

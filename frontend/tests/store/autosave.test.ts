@@ -25,6 +25,52 @@ describe("autosave", () => {
     expect(autosave.dirty).toBe(false);
   });
 
+  it("tells which files stand beside the drawing, and takes away the one that is to go, also while a write is on its way", async () => {
+    const server = new FakePortal();
+    draftOn(server);
+    server.drafts.get("d1")!.files = ["db/password.txt", "old.txt"];
+    const { autosave, page } = begin(server, { draft: "d1", version: null });
+    expect(page.told.files).toBe(null);
+    await autosave.open();
+    expect(page.told.files).toEqual(["db/password.txt", "old.txt"]);
+    autosave.detach("old.txt");
+    autosave.attach({ "token.txt": "hush" });
+    expect(page.told.files).toEqual(["db/password.txt", "token.txt"]);
+    let release = () => {};
+    server.gate = new Promise((done) => (release = () => done()));
+    await later(1_000);
+    autosave.detach("token.txt"); // is being sent just now
+    server.gate = null;
+    release();
+    await later(10);
+    expect(server.drafts.get("d1")!.files).toEqual(["db/password.txt", "token.txt"]);
+    await later(6_000);
+    expect(server.drafts.get("d1")!.files).toEqual(["db/password.txt"]);
+    expect(page.told.files).toEqual(["db/password.txt"]);
+    autosave.detach("db/password.txt");
+    await later(1_000);
+    expect(server.drafts.get("d1")!.files).toEqual([]);
+    expect(autosave.dirty).toBe(false);
+  });
+
+  it("tells the files of the version that a design is opened with before anybody draws, and keeps a file's removal until it is sent", async () => {
+    const server = new FakePortal();
+    server.beside = ["app.env"];
+    const { autosave, page } = begin(server, { blueprint: { id: "b1", name: "shop" }, version: 1 });
+    await autosave.open();
+    expect(page.told.files).toEqual(["app.env"]);
+    expect(server.log).toEqual([]);
+    draftOn(server);
+    Object.assign(server.drafts.get("d1")!, { files: ["app.env"], blueprint: { id: "b1", name: "shop" } });
+    server.fail = [new Unreachable(null)];
+    autosave.detach("app.env");
+    await later(1_000);
+    expect(page.told).toMatchObject({ state: "offline", files: [] });
+    await later(10_000);
+    expect(server.drafts.get("d1")!.files).toEqual([]);
+    expect(page.told).toMatchObject({ state: "saved", files: [] });
+  });
+
   it("creates the draft at the first edit, 800 ms after the last key, and writes further edits to it", async () => {
     const server = new FakePortal();
     const { type, page } = begin(server);

@@ -110,6 +110,10 @@ export class FakePortal implements Server {
     await this.enter("version");
     return this.versions[number - 1] ?? "";
   };
+
+  /** Paths beside the design's versions. */
+  beside: string[] = [];
+  files: Server["files"] = () => Promise.resolve(this.beside);
 }
 
 export function merge(base: string, mine: string, theirs: string) {
