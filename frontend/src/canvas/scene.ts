@@ -27,6 +27,8 @@ export interface Bundle {
   from: string;
   to: string;
   count: number;
+  /** Where it begins, when that is no node: the mark of the outside. */
+  begins?: Rect;
 }
 
 export interface Scene {
@@ -54,6 +56,8 @@ export interface SceneInput {
 
 /** Published services up to this many are joined to one mark for the outside; more would be a thicket. */
 const OUTSIDE_MOST = 16;
+/** Summaries of the middle distance show where each card stands: up to this many edges are drawn from card to card. */
+const LINES_MOST = 500;
 const Z = { region: 0, machine: 1, edge: 3, leaf: 4, selected: 5 };
 
 /** Return a builder that remembers what it gave: React Flow passes over objects that it has seen. */
@@ -162,6 +166,7 @@ export function sceneBuilder(): (input: SceneInput) => Scene {
       nextEdges.set(id, entry);
       lines.push(entry.edge);
     };
+    const single = detail.level === 1 && drawing.edges.length <= LINES_MOST;
     for (const edge of drawing.edges) {
       if (!layers[edge.kind]) continue;
       const source = shownAs(geometry, edge.source);
@@ -175,16 +180,20 @@ export function sceneBuilder(): (input: SceneInput) => Scene {
         }));
         continue;
       }
-      const from = standsFor(plan, detail, source);
-      const to = standsFor(plan, detail, target);
+      const [fromUnit, toUnit] = [standsFor(plan, detail, source), standsFor(plan, detail, target)];
+      const [from, to] = single ? [source, target] : [fromUnit, toUnit];
       if (from === to) continue;
-      if (!onPage(from) && !onPage(to)) continue;
+      if (!onPage(fromUnit) && !onPage(toUnit)) continue;
       const key = `${from}>${to}`;
       const known = bundles.get(key);
       if (known) known.count++;
       else bundles.set(key, { from, to, count: 1 });
     }
-    for (const service of reached) {
+    for (const service of reached.services) {
+      if (reached.at && !cards.has(service)) {
+        bundles.set(`${OUTSIDE}>${service}`, { from: OUTSIDE, to: service, count: 1, begins: reached.at });
+        continue;
+      }
       const ports = drawing.published.filter((one) => one.service === service).map((one) => one.port);
       const label = [...new Set(ports.map((port) => port.published || port.target))].slice(0, 3).join(", ");
       keepEdge(`${OUTSIDE}>${service}`, label, OUTSIDE, () => ({
@@ -204,18 +213,19 @@ export function sceneBuilder(): (input: SceneInput) => Scene {
       return last !== undefined && detail.open.has(last);
     }
 
-    /** Add the mark of the outside; returns the services that it leads to. */
-    function outside(): NodeId[] {
-      if (!layers.ports || detail.level < 2) return [];
-      const services = [...new Set(drawing.published.map((one) => one.service))].filter((id) => cards.has(id));
+    /** Add the mark of the outside; returns the services that it leads to, and where it stands. */
+    function outside(): { services: NodeId[]; at: Rect | null } {
+      if (!layers.ports || detail.level < 1) return { services: [], at: null };
+      const published = [...new Set(drawing.published.map((one) => one.service))];
+      const services = published.filter((id) => cards.has(id) || (detail.level === 1 && geometry.boxes.has(id)));
       const rect = services.length > 0 && services.length <= OUTSIDE_MOST ? outsideOf(drawing, geometry) : null;
-      if (!rect) return [];
+      if (!rect) return { services: [], at: null };
       keep(OUTSIDE, `${rect.x},${rect.y},${services.length},${input.words}`, OUTSIDE, () => ({
         id: OUTSIDE, type: "outside", position: { x: rect.x, y: rect.y }, data: { count: services.length },
         ...frame(rect, null, Z.leaf, false), draggable: false, selectable: false, focusable: false,
         connectable: false, handles: handlesOf(rect), style: { pointerEvents: "none" },
       }) as CanvasNode);
-      return services;
+      return { services, at: rect };
     }
   };
 }

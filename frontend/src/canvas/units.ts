@@ -38,6 +38,8 @@ export interface Detail {
 
 const FAR = 0.13;
 const MIDDLE = 0.4;
+/** So few nodes are cards down to here: they cost nothing, and summaries are for what is too much to read. */
+const FEW = { nodes: 60, middle: 0.15, far: 0.06 } as const;
 /** A level is left a little later than it is entered, so that it does not flicker at the border. */
 const STICKY = 0.06;
 const TILE = { w: 1_512, h: 1_080 };
@@ -45,10 +47,12 @@ const TILED_FROM = 24;
 /** Drawings up to this many nodes are wholly on the page at 100 %: the Tab key and the page search reach all of it. */
 export const SMALL_DRAWING = 120;
 
-export function levelAt(zoom: number, before: Level | null = null): Level {
+/** Return what a drawing of so many nodes is shown as at a zoom. */
+export function levelAt(zoom: number, before: Level | null = null, nodes = Infinity): Level {
   const up = before === null ? 0 : STICKY;
-  if (zoom > MIDDLE * (before === 2 ? 1 - up : 1)) return 2;
-  if (zoom > FAR * (before !== null && before >= 1 ? 1 - up : 1)) return 1;
+  const few = nodes <= FEW.nodes;
+  if (zoom > (few ? FEW.middle : MIDDLE) * (before === 2 ? 1 - up : 1)) return 2;
+  if (zoom > (few ? FEW.far : FAR) * (before !== null && before >= 1 ? 1 - up : 1)) return 1;
   return 0;
 }
 

@@ -16,7 +16,7 @@ const KEEP_MARGIN = 1;
  */
 export function useDetail(plan: Plan, start: { zoom: number; view: Rect }): Detail {
   const store = useStoreApi();
-  const [detail, setDetail] = useState<Detail>(() => wanted(plan, levelAt(start.zoom), start.view, 0));
+  const [detail, setDetail] = useState<Detail>(() => wanted(plan, levelAt(start.zoom, null, plan.size), start.view, 0));
   const now = useRef(detail);
   const latest = useRef(plan);
   const moved = useRef({ pan: 0, zoom: 0 });
@@ -50,7 +50,7 @@ export function useDetail(plan: Plan, start: { zoom: number; view: Rect }): Deta
       const [x, y, zoom] = transform;
       if (width === 0) return;
       const view = { x: -x / zoom, y: -y / zoom, w: width / zoom, h: height / zoom };
-      const level = levelAt(zoom, now.current.level);
+      const level = levelAt(zoom, now.current.level, latest.current.size);
       const want = wanted(latest.current, level, view);
       const wide = wanted(latest.current, level, view, KEEP_MARGIN);
       // What is a little further away stays if it is there, so that small moves change nothing.

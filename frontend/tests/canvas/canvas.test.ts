@@ -41,6 +41,12 @@ describe("levels of detail", () => {
     expect(levelAt(0.1, 1)).toBe(0);
   });
 
+  it("keeps the cards of a small drawing down to 15 per cent", () => {
+    expect([0.2, 0.16].map((zoom) => levelAt(zoom, null, 60))).toEqual([2, 2]);
+    expect([0.1, 0.05].map((zoom) => levelAt(zoom, null, 60))).toEqual([1, 0]);
+    expect(levelAt(0.2, null, 61)).toBe(1);
+  });
+
   it("puts only what is near the window on the page, and all of a small drawing", () => {
     const plan = planOf(layoutNow(synthetic(2_000)));
     const near = wanted(plan, 2, { x: 0, y: 0, w: 1_440, h: 900 });
@@ -84,10 +90,22 @@ describe("the scene", () => {
     for (const level of [0, 1, 2] as const) {
       const detail = wanted(plan, level, EVERYTHING);
       const scene = sceneBuilder()(input(drawing, detail, { layers: { ...LAYERS, ports: false } }));
-      const inner = drawing.edges.filter((edge) => standsFor(plan, detail, edge.source) === standsFor(plan, detail, edge.target));
+      // In the middle distance every card is seen, so that no edge is an inner one.
+      const inner = level === 1 ? [] : drawing.edges.filter((edge) => standsFor(plan, detail, edge.source) === standsFor(plan, detail, edge.target));
       const bundled = scene.bundles.reduce((sum, bundle) => sum + bundle.count, 0);
       expect([level, scene.edges.length + bundled + inner.length]).toEqual([level, drawing.edges.length]);
     }
+  });
+
+  it("leads edges of the middle distance to the cards themselves, and from the outside", () => {
+    const drawing = synthetic(100);
+    const detail = wanted(planOf(layoutNow(drawing)), 1, EVERYTHING);
+    const scene = sceneBuilder()(input(drawing, detail));
+    const ends = scene.bundles.flatMap((bundle) => [bundle.from, bundle.to]);
+    expect(ends.every((id) => id.startsWith("service:") || id === "outside:")).toBe(true);
+    const published = new Set(drawing.published.map((one) => one.service));
+    expect(scene.bundles.filter((bundle) => bundle.begins).map((bundle) => bundle.to)).toEqual([...published]);
+    expect(scene.nodes.some((node) => node.type === "outside")).toBe(true);
   });
 
   it("gives React Flow the same objects for what has not changed", () => {

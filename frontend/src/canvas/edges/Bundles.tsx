@@ -44,8 +44,8 @@ export const Bundles = memo(function Bundles({ bundles, plan, level }: { bundles
 function draw(bundles: readonly Bundle[], plan: Plan): { d: string; counts: { key: string; x: number; y: number; count: number }[] } {
   const parts: string[] = [];
   const counts: { key: string; x: number; y: number; count: number }[] = [];
-  for (const { from, to, count } of bundles) {
-    const a = rectOf(plan, from);
+  for (const { from, to, count, begins } of bundles) {
+    const a = begins ?? rectOf(plan, from);
     const b = rectOf(plan, to);
     if (!a || !b) continue;
     const { d, x, y } = way(a, b);

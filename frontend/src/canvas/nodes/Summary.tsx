@@ -2,9 +2,10 @@ import { memo, useMemo } from "react";
 
 import type { DrawingNode, NodeId } from "../../document/types";
 import { isGroupId, type Geometry } from "../../layout/geometry";
-import { usePaint } from "../../store/paint";
+import { usePaint, type DiffChange, type LiveState, type PlannedChange } from "../../store/paint";
+import { GLYPHS, type GlyphName } from "../glyphs";
 import { useCanvas } from "../state";
-import { worst } from "./marks";
+import { DIFF, LIVE, PLAN, worst } from "./marks";
 
 /** Names are drawn in summaries only while a person can make use of them (and the window of drawing them). */
 const NAMED_UP_TO = 400;
@@ -23,7 +24,7 @@ export const Summary = memo(function Summary({ members, origin, level }: {
     <svg className="d-summary" width={origin.w} height={origin.h} viewBox={`0 0 ${origin.w} ${origin.h}`} aria-hidden="true">
       {paths.map(([hue, d]) => <path key={hue} className={`d-fill-${hue}`} d={d} />)}
       {named ? members.map((id) => <Name key={id} id={id} geometry={geometry} origin={origin} />) : null}
-      <Marks members={members} geometry={geometry} origin={origin} />
+      <Marks members={members} geometry={geometry} origin={origin} level={level} />
     </svg>
   );
 });
@@ -59,40 +60,67 @@ function Name({ id, geometry, origin }: { id: NodeId; geometry: Geometry; origin
   );
 }
 
-/** Triangles and octagons where something is wrong or has failed, large enough to be seen from afar. */
-function Marks({ members, geometry, origin }: {
-  members: readonly NodeId[]; geometry: Geometry; origin: { ax: number; ay: number };
+/** The reach of a mark from its middle: seen from afar, but no larger than a corner of the card. */
+const REACH: Record<number, number> = { 1: 18, 0: 34 };
+
+/**
+ * Triangles and octagons where something is wrong or has failed, and in the middle distance what is planned or how it
+ * runs. Notes that ask for nothing are for those who stand near.
+ */
+function Marks({ members, geometry, origin, level }: {
+  members: readonly NodeId[]; geometry: Geometry; origin: { ax: number; ay: number }; level: number;
 }) {
   const problems = usePaint((paint) => paint.problems);
   const change = usePaint((paint) => (paint.mode === "plan" ? paint.plan : null));
   const diff = usePaint((paint) => (paint.mode === "diff" ? paint.diff : null));
-  const failed = usePaint((paint) =>
-    paint.mode === "live" ? members.filter((id) => ["failed", "missing"].includes(paint.live[id]?.state ?? "")).join() : "",
-  );
-  const down = useMemo(() => new Set(failed.split(",")), [failed]);
+  // A text, so that a tick of one card draws again only the summary that it is in.
+  const lives = usePaint((paint) => (paint.mode === "live" ? members.map((id) => paint.live[id]?.state ?? "").join() : ""));
+  const live = useMemo(() => (lives === "" ? [] : lives.split(",")), [lives]);
+  const s = REACH[level] ?? 18;
   return (
     <>
-      {members.map((id) => {
+      {members.map((id, index) => {
         const box = geometry.boxes.get(id);
         if (!box || isGroupId(id)) return null;
         const planned = change?.[id]?.change;
         const painted = planned === "keep" ? undefined : planned ?? diff?.[id];
-        const mine = problems[id];
-        if (!painted && !mine?.length && !down.has(id)) return null;
+        const state = live[index] as LiveState | "" | undefined;
+        const down = state === "failed" || state === "missing";
+        const found = problems[id]?.length ? worst(problems[id]) : "info";
+        const severity = down && level === 0 ? "error" : found === "info" ? null : found;
+        const badge = level === 0 ? null : badgeOf(planned, diff?.[id], state || undefined);
+        if (!painted && !severity && !badge) return null;
         const x = box.ax - origin.ax;
         const y = box.ay - origin.ay;
-        const severity = down.has(id) ? "error" : mine?.length ? worst(mine) : null;
-        const s = 44;
         const shape = severity === "error"
           ? `M${-s / 2} ${-s}h${s}l${s / 2} ${s / 2}v${s}l${-s / 2} ${s / 2}h${-s}l${-s / 2} ${-s / 2}v${-s}z`
           : `M0 ${-s}L${s} ${s}H${-s}z`;
         return (
           <g key={id}>
             {painted ? <rect className={`d-edging d-edging-${painted}`} x={x - 8} y={y - 8} width={box.w + 16} height={box.h + 16} /> : null}
-            {severity ? <path className={`d-shape d-shape-${severity}`} d={shape} transform={`translate(${x + box.w - 20} ${y + 20})`} /> : null}
+            {severity ? <path className={`d-shape d-shape-${severity}`} d={shape} transform={`translate(${x + box.w - 8} ${y + 8})`} /> : null}
+            {badge ? (
+              <g className={`d-badge d-badge-${badge.tone}`} transform={`translate(${x + 8} ${y + 8})`}>
+                <circle r={22} />
+                <path d={GLYPHS[badge.glyph]} transform="translate(-15 -15) scale(1.25)" />
+              </g>
+            ) : null}
           </g>
         );
       })}
     </>
   );
+}
+
+const CHANGE_TONE = {
+  create: "good", added: "good", update: "warning", changed: "warning", replace: "busy", delete: "error", removed: "error",
+} as const;
+
+/** Return what the badge of a card shows: the change, else the state; null when neither is painted. */
+function badgeOf(
+  planned: PlannedChange | undefined, differs: DiffChange | undefined, state: LiveState | undefined,
+): { glyph: GlyphName; tone: string } | null {
+  if (planned && planned !== "keep") return { glyph: PLAN[planned], tone: CHANGE_TONE[planned] };
+  if (differs) return { glyph: DIFF[differs], tone: CHANGE_TONE[differs] };
+  return state ? LIVE[state] : null;
 }

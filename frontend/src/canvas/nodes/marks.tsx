@@ -24,7 +24,7 @@ export function ProblemMark({ id }: { id: NodeId }) {
   );
 }
 
-const LIVE: Record<LiveState, { glyph: GlyphName; tone: string }> = {
+export const LIVE: Record<LiveState, { glyph: GlyphName; tone: string }> = {
   pending: { glyph: "pending", tone: "quiet" }, working: { glyph: "busy", tone: "busy" },
   running: { glyph: "good", tone: "good" }, stopped: { glyph: "stopped", tone: "quiet" },
   failed: { glyph: "bad", tone: "error" }, missing: { glyph: "bad", tone: "error" },
@@ -44,10 +44,10 @@ export function LiveMark({ id }: { id: NodeId }) {
   );
 }
 
-const PLAN: Record<PlannedChange, GlyphName> = {
+export const PLAN: Record<PlannedChange, GlyphName> = {
   create: "create", update: "update", replace: "replace", delete: "delete", keep: "keep",
 };
-const DIFF: Record<DiffChange, GlyphName> = { added: "create", changed: "update", removed: "delete" };
+export const DIFF: Record<DiffChange, GlyphName> = { added: "create", changed: "update", removed: "delete" };
 
 /** The class of what is painted over a node, and the band that says it in words. */
 export function useChange(id: NodeId): { className: string; band: { glyph: GlyphName; text: string; title: string } | null } {
