@@ -1,14 +1,36 @@
 import { useState } from "react";
 
+import type { DrawingNode, NodeId, Point } from "../document/types";
 import { say, t } from "../i18n";
 import { useDocument } from "../store/document";
 import { useView } from "../store/view";
+import { canvasApi } from "./canvasApi";
 import { Button, Dialog, Field, Select } from "./controls";
 import { freeName } from "./names";
 
 /** Put what is selected into a new machine or region. */
 export function GroupDialog() {
   return useView((state) => state.dialog === "group" && state.selection.length > 0) ? <Opened /> : null;
+}
+
+/** Return where these nodes and all regions are drawn on the canvas; what is hidden in a folded group is left out. */
+export function placesOf(ids: readonly NodeId[], nodes: readonly DrawingNode[]): Record<NodeId, Point> {
+  const known = new Map(nodes.map((node) => [node.id, node]));
+  const places: Record<NodeId, Point> = {};
+  for (const node of nodes) {
+    if (node.kind !== "region" && !ids.includes(node.id)) continue;
+    let x = 0;
+    let y = 0;
+    let shown = true;
+    for (let one: DrawingNode | undefined = node; one && shown; one = one.parent ? known.get(one.parent) : undefined) {
+      const place = canvasApi.placeOf(one.id);
+      shown = place !== null;
+      x += place?.at[0] ?? 0;
+      y += place?.at[1] ?? 0;
+    }
+    if (shown) places[node.id] = [x, y];
+  }
+  return places;
 }
 
 function Opened() {
@@ -23,7 +45,7 @@ function Opened() {
   const suggested = freeName(nodes, kind, kind === "machine" ? "host" : "region");
   const wanted = name ?? suggested;
   const group = async (): Promise<void> => {
-    const applied = await useDocument.getState().run({ do: "group", nodes: selection, kind, name: wanted.trim() });
+    const applied = await useDocument.getState().run({ do: "group", nodes: selection, kind, name: wanted.trim(), places: placesOf(selection, nodes) });
     if (!applied.ok) return setError(say(applied.refused));
     if (applied.created.length) useView.getState().select(applied.created);
     useView.getState().say(applied.label);

@@ -179,15 +179,16 @@ function rearrange(how: (rects: readonly Rect[]) => Rect[], least: number): void
   void place(ids.map((id, index) => ({ id, rect: rects[index]! })), false);
 }
 
-/** Forget hand-made places of all nodes, or of these and what is in them, and lay out anew. */
-export async function arrange(nodes?: readonly NodeId[]): Promise<void> {
-  if (!editable()) return;
+/** Forget hand-made places of all nodes, or of these and what is in them, and lay out anew; false when refused. */
+export async function arrange(nodes?: readonly NodeId[]): Promise<boolean> {
+  if (!editable()) return false;
   const { geometry } = useCanvas.getState();
   const chosen = nodes && nodes.length > 0 ? expand(nodes) : null;
   const memory = new Map(chosen === null ? [] : [...geometry.memory].filter(([id]) => !chosen.has(id)));
   const applied = await run({ do: "unplace", nodes: chosen === null ? "all" : [...chosen] });
   // Also when the text named no place, so that it did not change: what was seen is let go.
   if (applied.ok) relayout(memory);
+  return applied.ok;
 }
 
 /** A group that is arranged means what is in it; cards mean themselves. */

@@ -4,6 +4,7 @@ import { useEffect, useRef, type RefObject } from "react";
 import { canvasApi } from "../app/canvasApi";
 import type { NodeId } from "../document/types";
 import { shownAs, type Rect } from "../layout/geometry";
+import { extent } from "../layout/outside";
 import { useView } from "../store/view";
 import { align, arrange, boundsOf, distribute, landing } from "./actions";
 import { useCanvas } from "./state";
@@ -20,7 +21,8 @@ export function useApi(root: RefObject<HTMLDivElement | null>, whole: Rect): voi
   const wish = useView((view) => view.wish);
   const fitWish = useView((view) => view.fitWish);
   const latest = useRef(whole);
-  const touched = useRef(false);
+  /** How the window follows the drawing's bounds; null as soon as somebody has moved it. */
+  const follows = useRef<"first" | "whole" | null>("first");
   const fitted = useRef(whole);
   latest.current = whole;
 
@@ -39,7 +41,7 @@ export function useApi(root: RefObject<HTMLDivElement | null>, whole: Rect): voi
     const before = { ...canvasApi };
     Object.assign(canvasApi, {
       dropAt: (x, y) => {
-        touched.current = true; // what is put somewhere stays under the hand
+        follows.current = null; // what is put somewhere stays under the hand
         return hit(x, y);
       },
       hover: (point) => useCanvas.getState().set({ dropTarget: point ? hit(point.clientX, point.clientY)?.parent ?? null : null }),
@@ -56,7 +58,14 @@ export function useApi(root: RefObject<HTMLDivElement | null>, whole: Rect): voi
         else if (direction === "out") void flow.zoomOut({ duration: glide() });
         else void flow.zoomTo(1, { duration: glide() });
       },
-      arrange, align, distribute,
+      arrange: async (nodes) => {
+        if (!(await arrange(nodes)) || (nodes && nodes.length > 0)) return;
+        // The better layout that may come has other bounds: they are followed too.
+        follows.current = "whole";
+        const { drawing, geometry } = useCanvas.getState();
+        if (drawing) go(extent(drawing, geometry, useView.getState().layers));
+      },
+      align, distribute,
       placeOf: (node) => {
         const box = useCanvas.getState().geometry.boxes.get(node);
         return box ? { at: [box.x, box.y], size: [box.w, box.h] } : null;
@@ -77,7 +86,7 @@ export function useApi(root: RefObject<HTMLDivElement | null>, whole: Rect): voi
     const fits = Math.min(width / (box.w + 64), height / (box.h + 64), ZOOM.max);
     const zoom = Math.min(Math.max(transform[2], CENTRED_ZOOM), fits);
     void flow.setCenter(box.ax + box.w / 2, box.ay + box.h / 2, { zoom, duration: glide() });
-    touched.current = true;
+    follows.current = null;
   }, [wish, flow, store]);
 
   useEffect(() => {
@@ -102,10 +111,10 @@ export function useApi(root: RefObject<HTMLDivElement | null>, whole: Rect): voi
     if (by > 0) void flow.setViewport({ x: x - by, y, zoom }, { duration: glide() });
   }, [width, flow]);
 
-  // Until somebody has moved the window, it shows the whole drawing: the better layout may have other bounds.
+  // Until somebody has moved the window, it follows the drawing: the better layout may have other bounds.
   useEffect(() => {
     const moved = () => {
-      touched.current = true;
+      follows.current = null;
     };
     const element = root.current;
     element?.addEventListener("wheel", moved, { passive: true });
@@ -120,7 +129,8 @@ export function useApi(root: RefObject<HTMLDivElement | null>, whole: Rect): voi
     if (was.x === whole.x && was.y === whole.y && was.w === whole.w && was.h === whole.h) return;
     fitted.current = whole;
     const { width, height } = store.getState();
-    if (!touched.current && width > 0) void flow.setViewport(firstViewport(whole, { width, height }));
+    if (follows.current === null || width === 0) return;
+    void flow.setViewport((follows.current === "first" ? firstViewport : viewportFor)(whole, { width, height }));
   }, [whole, flow, store]);
 }
 

@@ -182,7 +182,8 @@ export type Command =
   | { do: "fix"; fix: Fix }
   | { do: "paste"; yaml: string; parent?: NodeId | null; at?: Point }
   | { do: "duplicate"; nodes: NodeId[] }
-  | { do: "group"; nodes: NodeId[]; kind: "machine" | "region"; name: string }
+  /** `places`: where members and regions are drawn on the canvas, so that the group appears around its members. */
+  | { do: "group"; nodes: NodeId[]; kind: "machine" | "region"; name: string; places?: Readonly<Record<NodeId, Point>> }
   | { do: "collapse"; id: NodeId; collapsed: boolean }
   | { do: "unplace"; nodes: NodeId[] | "all" } // forget positions: auto-layout decides again
   | { do: "comment"; on: NodeId | ""; text: string; by: string; at: string }

@@ -218,10 +218,23 @@ describe("drawing by hand", () => {
     let text = run("services: {a: {image: x}, b: {image: y}}\n", { do: "place", moves: [{ id: "service:a", at: [100, 100] }, { id: "service:b", at: [300, 150] }] });
     text = run(text, { do: "group", nodes: ["service:a", "service:b"], kind: "machine", name: "Front End" });
     const at = (id: string): unknown => drawing(text).nodes.find((node) => node.id === id);
-    expect(at("machine:front-end")).toMatchObject({ at: [68, 36] });
-    expect(at("service:a")).toMatchObject({ at: [32, 64], parent: "machine:front-end" });
-    expect(at("service:b")).toMatchObject({ at: [232, 114], parent: "machine:front-end" });
+    expect(at("machine:front-end")).toMatchObject({ at: [76, 40] });
+    expect(at("service:a")).toMatchObject({ at: [24, 60], parent: "machine:front-end" });
+    expect(at("service:b")).toMatchObject({ at: [224, 110], parent: "machine:front-end" });
     expect(refusal(text, { do: "group", nodes: ["machine:front-end"], kind: "machine", name: "x" }).key).toBe("document.group_nothing_machine");
+  });
+
+  it("makes a group around where its members are seen, also those that the file does not place or that stood apart", () => {
+    const text = "services:\n  a: {image: x}\n  b: {image: y, x-escale: {machine: m}}\nx-escale:\n  regions: {r: {}}\n  machines: {m: {}}\n";
+    const places = { "service:a": [600, 500], "service:b": [900, 560], "region:r": [240, 120] } as const;
+    const grouped = run(text, { do: "group", nodes: ["service:a", "service:b"], kind: "machine", name: "front", places });
+    const at = (id: string): unknown => drawing(grouped).nodes.find((node) => node.id === id);
+    // Relative to the region that it belongs to, though it does not name it.
+    expect(at("machine:front")).toMatchObject({ parent: "region:r", at: [600 - 24 - 240, 500 - 60 - 120] });
+    expect(at("service:a")).toMatchObject({ parent: "machine:front", at: [24, 60] });
+    expect(at("service:b")).toMatchObject({ parent: "machine:front", at: [324, 120] });
+    const region = run(text, { do: "group", nodes: ["machine:m"], kind: "region", name: "two", places: { "machine:m": [300, 400], "region:r": [240, 120] } });
+    expect(valueOf(region, ["x-escale", "canvas", "regions", "two"])).toEqual([276, 340]);
   });
 
   it("folds groups and keeps comments", () => {

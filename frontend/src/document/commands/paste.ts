@@ -48,10 +48,11 @@ function isCopyOf(name: string, copy: string): boolean {
   return copy.replace(/-\d+$/, "") === name.replace(/-\d+$/, "");
 }
 
-const MARGIN: Point = [32, 64];
+/** From the corner of a group to its first card: as far as the canvas keeps its own (PAD and HEAD there). */
+const MARGIN: Point = [24, 60];
 
 /** Make a machine or region, and put nodes into it. */
-export function group(draft: Draft, { nodes, kind, name: wanted }: Extract<Command, { do: "group" }>): Applied {
+export function group(draft: Draft, { nodes, kind, name: wanted, places = {} }: Extract<Command, { do: "group" }>): Applied {
   const drawing = drawingOf(draft.text);
   const known = nodesById(drawing);
   const members = nodes.flatMap((id) => known.get(id) ?? []).filter((node) => node.kind === "service" || (kind === "region" && node.kind === "machine"));
@@ -67,16 +68,22 @@ export function group(draft: Draft, { nodes, kind, name: wanted }: Extract<Comma
   const body = kind === "machine" && parent ? { region: splitId(parent).name } : null;
   const wishes: Wish[] = [{ path: ["x-escale", `${kind}s`, name], value: body }];
   for (const node of moved) wishes.push(...standIn(draft, node.id, id));
-  const placed = moved.filter((node) => node.at !== null);
-  if (parents.size === 1 && placed.length === moved.length) {
-    const left = Math.min(...placed.map((node) => (node.at as Point)[0])) - MARGIN[0];
-    const top = Math.min(...placed.map((node) => (node.at as Point)[1])) - MARGIN[1];
-    wishes.push(lieAt(id, [left, top], null));
-    for (const node of placed) wishes.push(lieAt(node.id, [(node.at as Point)[0] - left, (node.at as Point)[1] - top], node.size));
-  } else {
-    // They lay in different groups: the layout decides anew.
-    for (const node of placed) wishes.push({ path: lieAt(node.id, [0, 0], null).path, value: undefined });
+  // Where they are seen tells it across groups; without that only places of one and the same group can be compared.
+  const seen = moved.filter((node) => places[node.id]);
+  const isSeen = seen.length > 0;
+  const placed = isSeen ? seen : parents.size === 1 && moved.every((node) => node.at) ? moved : [];
+  const at = (node: DrawingNode): Point => (isSeen ? places[node.id] : node.at) as Point;
+  // A machine that names no region belongs to the first one.
+  const around = kind === "region" ? null : (parent ?? drawing.nodes.find((node) => node.kind === "region")?.id ?? null);
+  const origin: Point = (isSeen && around && places[around]) || [0, 0];
+  if (placed.length > 0) {
+    const left = Math.min(...placed.map((node) => at(node)[0])) - MARGIN[0];
+    const top = Math.min(...placed.map((node) => at(node)[1])) - MARGIN[1];
+    wishes.push(lieAt(id, [left - origin[0], top - origin[1]], null));
+    for (const node of placed) wishes.push(lieAt(node.id, [at(node)[0] - left, at(node)[1] - top], node.size));
   }
+  // Of the others nothing is known that would still hold: the layout decides anew.
+  for (const node of moved) if (node.at && !placed.includes(node)) wishes.push({ path: lieAt(node.id, [0, 0], null).path, value: undefined });
   draft.set(wishes);
   draft.created.push(id);
   return draft.done({ key: `command.group_${kind}`, params: { count: members.length, name } });
