@@ -15,6 +15,7 @@ import { useView } from "../store/view";
 import { checkDrift, destroy, refresh, showOnCanvas, shownOf, steer, useLive, watchAll } from "./live";
 import { STATE_ICONS } from "./icons";
 import { Problem } from "./Problem";
+import { ServiceLive } from "./ServiceLive";
 import { driftedIn, isLive, paintOf, percentOf, type Watched } from "./reduce";
 import { registerLiveSection } from "./section";
 import { loadTargets, useTargets } from "./targets";
@@ -29,6 +30,8 @@ export function LivePanel({ boot }: { boot: Boot }) {
   const error = useTargets((targets) => targets.error);
   const { watched, problems } = useLive();
   const ids = Object.keys(watched);
+  const selection = useView((view) => view.selection);
+  const picked = selection.length === 1 && selection[0]?.startsWith("service:") ? selection[0].slice("service:".length) : null;
 
   useEffect(() => void loadTargets(blueprint?.id ?? null), [blueprint?.id]);
   useEffect(() => {
@@ -53,6 +56,7 @@ export function LivePanel({ boot }: { boot: Boot }) {
   }
   return (
     <div className="d-live">
+      {picked ? <ServiceLive service={picked} /> : null}
       {failed.map(([id, problem]) => <Problem key={id} error={problem} again={() => void refresh(id)} />)}
       {ids.map((id) => <One key={id} id={id} boot={boot} />)}
     </div>

@@ -18,7 +18,7 @@ export function ServiceLive({ service }: { service: string }) {
   if (places.length === 0) return null;
   return (
     <section className="d-service-live" aria-label={t("deploy.runs")}>
-      <h3>{t("deploy.runs")}</h3>
+      <h3>{t("deploy.runs_where", { service })}</h3>
       {paint ? (
         <p className={`d-service-state is-${paint.state}`}>
           <Icon name={STATE_ICONS[paint.state]} small /> {t(`deploy.live.${paint.state}`)}

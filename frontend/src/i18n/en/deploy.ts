@@ -19,6 +19,7 @@ export const deploy = {
   "deploy.step.failed": "{title}: failed. {reason}",
   "deploy.why.images": "Name the images of the services that only say how to build, above.",
   "deploy.why.blocked": "Mend what stands in the way first: the problem is shown above.",
+  "deploy.runs_where": "Where {service} runs",
   "deploy.cloud": "Cloud",
   "deploy.choose_cloud": "Choose a cloud",
   "deploy.cloud_missing": "The drawing names the cloud {cloud}, which you do not have or which is switched off.",

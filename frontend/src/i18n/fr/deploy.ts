@@ -19,6 +19,7 @@ export const deploy: Record<string, string> = {
   "deploy.step.failed": "{title} : échec. {reason}",
   "deploy.why.images": "Nommez ci-dessus les images des services qui disent seulement comment construire.",
   "deploy.why.blocked": "Corrigez d’abord ce qui fait obstacle : le problème est montré ci-dessus.",
+  "deploy.runs_where": "Où {service} fonctionne",
   "deploy.cloud": "Cloud",
   "deploy.choose_cloud": "Choisissez un cloud",
   "deploy.cloud_missing": "Le dessin nomme le cloud {cloud}, que vous n’avez pas ou qui est désactivé.",
