@@ -1287,7 +1287,8 @@ export interface components {
             /** @description Return the version that the text was made from; None without a design. */
             readonly base_version: number | null;
             name?: string;
-            description?: string;
+            /** @description Return the draft's own description, or its design's as long as it has none. */
+            readonly description: string;
             /** @description Paths; contents are write-only. */
             files: string[];
             /** @description Names; values are write-only. */
@@ -1331,7 +1332,8 @@ export interface components {
             /** @description Return the version that the text was made from; None without a design. */
             readonly base_version: number | null;
             name?: string;
-            description?: string;
+            /** @description Return the draft's own description, or its design's as long as it has none. */
+            readonly description: string;
             /** @description Paths; contents are write-only. */
             files: string[];
             /** @description Names; values are write-only. */
