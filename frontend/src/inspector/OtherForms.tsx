@@ -4,9 +4,10 @@ import { useTargets } from "../deploy/targets";
 import { t } from "../i18n";
 import { useView } from "../store/view";
 import { SchemaField, Section } from "./Fields";
+import { FileBeside } from "./Files";
 import type { Place } from "./schema";
 import { countOf, ParentField } from "./ServiceForm";
-import { type Body, inner } from "./write";
+import { asText, at, type Body, inner } from "./write";
 
 interface Props {
   node: DrawingNode;
@@ -92,13 +93,17 @@ export function NetworkForm({ body }: Props) {
 /** A config or a secret: exactly one of the sources counts. */
 export function FileForm({ node, body }: Props) {
   const place = node.kind === "secret" ? "secret" : "config";
+  const file = asText(at(body.value, ["file"]));
   return (
-    <Section title={t(`inspector.section.${place}`)} open>
-      <p className="d-hint">{t("inspector.one_source")}</p>
-      {fields(place, body, ["file", "environment"])}
-      {place === "config" ? fields("config", body, ["content"], { multiline: true }) : null}
-      {fields(place, body, ["external", "name"])}
-    </Section>
+    <>
+      <Section title={t(`inspector.section.${place}`)} open>
+        <p className="d-hint">{t("inspector.one_source")}</p>
+        {fields(place, body, ["file", "environment"])}
+        {place === "config" ? fields("config", body, ["content"], { multiline: true }) : null}
+        {fields(place, body, ["external", "name"])}
+      </Section>
+      {file === "" ? null : <FileBeside file={file} />}
+    </>
   );
 }
 

@@ -7,6 +7,7 @@ import { number, t } from "../i18n";
 import { useDocument } from "../store/document";
 import { usePaint } from "../store/paint";
 import { useView } from "../store/view";
+import { FilesBeside } from "./Files";
 import { Findings } from "./Findings";
 import { ProjectForm } from "./OtherForms";
 import { useRead } from "./useRead";
@@ -43,6 +44,7 @@ export function Overview() {
         <div><dt><Icon name="arrow-narrow-right" small /> {t("inspector.connections")}</dt><dd>{number(drawing.edges.length)}</dd></div>
         <div><dt><Icon name="plug-connected" small /> {t("inspector.published")}</dt><dd>{number(drawing.published.length)}</dd></div>
       </dl>
+      <FilesBeside />
       {read ? (
         <>
           <Field label={t("inspector.project_name")} hint={t("inspector.project_name_hint")}>

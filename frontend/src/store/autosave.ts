@@ -373,7 +373,7 @@ export class Autosave {
     this.stored = draft.files;
     this.attached = Object.fromEntries(Object.entries(this.attached).filter(([path, content]) => attached[path] !== content));
     this.detached = new Set([...this.detached].filter((path) => !detached.has(path)));
-    this.tellFiles();
+    if ("files" in files) this.tellFiles();
     this.acked = text;
     this.revision = draft.revision;
     if (!("name" in name) || name.name === this.told.name) this.renamed = false;

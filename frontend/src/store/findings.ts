@@ -44,10 +44,13 @@ export function startFindings(boot: Boot): () => void {
   let asked = "";
   const mayPlan = boot.mode === "draft" && boot.may.deploy;
 
+  let files = useSync.getState().files;
+  let filesSent = 0;
+
   const run = async (): Promise<void> => {
     const { text, broken, ready, drawnText } = useDocument.getState();
     const wishes = mayPlan ? wishesOf(boot, text) : [];
-    const question = JSON.stringify([text, wishes]);
+    const question = JSON.stringify([text, wishes, filesSent]);
     if (!ready || question === asked) return;
     asking?.abort();
     if (broken.length > 0 || drawnText !== text) {
@@ -108,6 +111,12 @@ export function startFindings(boot: Boot): () => void {
     }),
     useTargets.subscribe(soon),
     useSync.subscribe((now, before) => {
+      // A file that has arrived beside the text mends what was found about it, though the text is the same.
+      if (now.state === "saved" && now.files !== files) {
+        if (files !== null) filesSent++;
+        files = now.files;
+        soon();
+      }
       if (now.draft !== before.draft && now.draft === null) soon();
     }),
     useView.subscribe((now, before) => {

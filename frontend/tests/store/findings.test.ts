@@ -7,6 +7,7 @@ import { useTargets } from "../../src/deploy/targets";
 import type { Drawing } from "../../src/document/types";
 import { useDocument } from "../../src/store/document";
 import { startFindings, useFindings } from "../../src/store/findings";
+import { useSync } from "../../src/store/sync";
 import { usePaint } from "../../src/store/paint";
 
 const drawn = (text: string): Drawing => ({
@@ -76,6 +77,21 @@ describe("live validation", () => {
     await later(500);
     expect(checks().map(({ body }) => body.compose)).toEqual(["web: 14"]);
     expect(usePaint.getState().problems["service:web"]).toMatchObject([{ text: "no such image" }]);
+  });
+
+  it("asks again about the same text once a file has arrived beside it, and not while it is only known which there are", async () => {
+    useSync.setState({ files: null, state: "saved" });
+    await begin("web: 1");
+    await later(2_000);
+    useSync.setState({ files: ["a.txt"] });
+    await later(2_000);
+    expect(checks()).toHaveLength(1);
+    useSync.setState({ files: ["a.txt", "b.txt"], state: "dirty" });
+    await later(2_000);
+    expect(checks()).toHaveLength(1);
+    useSync.setState({ state: "saved" });
+    await later(2_000);
+    expect(checks()).toHaveLength(2);
   });
 
   it("lets the latest answer win, whatever the order in which they come", async () => {

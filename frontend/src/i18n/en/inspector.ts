@@ -1,9 +1,11 @@
 import { actions } from "./actions";
+import { beside } from "./beside";
 import { fields } from "./fields";
 import { panels } from "./panels";
 
 export const inspector = {
   ...actions,
+  ...beside,
   ...fields,
   ...panels,
   "inspector.help_for": "Help on {field}",

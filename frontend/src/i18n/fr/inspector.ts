@@ -1,10 +1,12 @@
 import { actions } from "./actions";
+import { beside } from "./beside";
 import { fields } from "./fields";
 import { help } from "./help";
 import { panels } from "./panels";
 
 export const inspector = {
   ...actions,
+  ...beside,
   ...fields,
   ...help,
   ...panels,
