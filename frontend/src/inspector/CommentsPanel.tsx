@@ -26,6 +26,8 @@ export function readComments(value: unknown): Comment[] {
 export function CommentsPanel() {
   const read = useRead(PATH);
   const nodes = useDocument((state) => state.drawing.nodes);
+  const readOnly = useDocument((state) => state.readOnly);
+  const selection = useView((state) => state.selection);
   const [done, setDone] = useState(false);
   const comments = useMemo(() => readComments(read?.[0]?.value), [read]);
   const shown = comments.filter((comment) => done || !comment.resolved);
@@ -34,11 +36,20 @@ export function CommentsPanel() {
     for (const comment of shown) by.set(comment.on, [...(by.get(comment.on) ?? []), comment]);
     return [...by];
   }, [shown]);
+  // Who has selected one card means that one.
+  const chosen = selection.length === 1 ? nodes.find(({ id }) => id === selection[0]) : undefined;
+  const on = (id: NodeId | ""): Comment[] => groups.find(([group]) => group === id)?.[1] ?? [];
   return (
     <div className="d-inspector">
       {comments.some((comment) => comment.resolved) ? <Toggle label={t("inspector.show_resolved")} checked={done} onChange={setDone} /> : null}
       {shown.length === 0 ? <EmptyState icon="message" title={t("inspector.no_comments")}>{t("inspector.no_comments_text")}</EmptyState> : null}
-      {groups.filter(([on]) => on !== "").map(([on, list]) => {
+      {chosen ? (
+        <section className="d-comment-group" aria-label={t("inspector.on_card", { name: chosen.name })}>
+          <h3 className="break">{t("inspector.on_card", { name: chosen.name })}</h3>
+          <Comments key={chosen.id} on={chosen.id} comments={on(chosen.id)} />
+        </section>
+      ) : null}
+      {groups.filter(([on]) => on !== "" && on !== chosen?.id).map(([on, list]) => {
         const node = nodes.find((each) => each.id === on);
         return (
           <section key={on} className="d-comment-group" aria-label={node?.name ?? on}>
@@ -53,7 +64,8 @@ export function CommentsPanel() {
       })}
       <section className="d-comment-group" aria-label={t("inspector.on_drawing")}>
         <h3>{t("inspector.on_drawing")}</h3>
-        <Comments on="" comments={groups.find(([on]) => on === "")?.[1] ?? []} />
+        {chosen ? <CommentList comments={on("")} /> : <Comments on="" comments={on("")} />}
+        {chosen && !readOnly ? <p className="d-hint">{t("inspector.on_drawing_hint")}</p> : null}
       </section>
     </div>
   );

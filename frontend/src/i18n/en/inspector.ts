@@ -139,5 +139,7 @@ export const inspector = {
   "inspector.no_comments": "No comments",
   "inspector.no_comments_text": "Ask or note something on a card; everybody who opens the design sees it.",
   "inspector.on_drawing": "On the whole drawing",
+  "inspector.on_card": "On {name}",
+  "inspector.on_drawing_hint": "To comment on the whole drawing, select nothing.",
   "inspector.gone": "{name} is no longer in the drawing.",
 } as const;

@@ -141,5 +141,7 @@ export const inspector = {
   "inspector.no_comments": "Aucun commentaire",
   "inspector.no_comments_text": "Posez une question ou laissez une note sur une carte ; tous ceux qui ouvrent le dessin la voient.",
   "inspector.on_drawing": "Sur tout le dessin",
+  "inspector.on_card": "Sur {name}",
+  "inspector.on_drawing_hint": "Pour commenter tout le dessin, ne sélectionnez rien.",
   "inspector.gone": "{name} n’est plus dans le dessin.",
 } as const;
