@@ -75,7 +75,7 @@ function Opened() {
         <Icon name="search" />
         <input
           data-first role="combobox" aria-expanded="true" aria-controls={`${id}-list`} aria-autocomplete="list"
-          aria-activedescendant={found[chosen] ? `${id}-${found[chosen].id}` : undefined}
+          aria-activedescendant={found[chosen] ? `${id}-${chosen}` : undefined}
           aria-label={t("app.commands")} placeholder={t("app.commands_hint")} autoComplete="off" spellCheck={false}
           value={query} onChange={(event) => setQuery(event.target.value)} onKeyDown={key}
         />
@@ -86,7 +86,7 @@ function Opened() {
           <div key={entry.id} role="presentation">
             {index === 0 || found[index - 1]?.group !== entry.group ? <h3 role="presentation">{entry.group}</h3> : null}
             <div
-              id={`${id}-${entry.id}`} role="option" aria-selected={index === chosen} className="menu-item"
+              id={`${id}-${index}`} role="option" aria-selected={index === chosen} className="menu-item"
               onPointerMove={() => setChosen(index)} onClick={() => run(entry)}
             >
               <Icon name={entry.icon} small />

@@ -65,10 +65,15 @@ function actionFor(event: KeyboardEvent): Action | undefined {
   return actions().find((action) => !action.native && (action.everywhere || !typing) && action.keys?.some(means) && isEnabled(action));
 }
 
+/** On a button beside the canvas, Del does not mean the card that happens to be selected. */
+function isElsewhere(target: EventTarget | null): boolean {
+  return target instanceof Element && target.closest(".d-panel, .d-toolbar, .d-yaml, .d-status") !== null;
+}
+
 function onKey(event: KeyboardEvent): void {
   if (event.defaultPrevented || event.isComposing || document.querySelector("dialog[open]")) return;
   const action = actionFor(event);
-  if (!action) return;
+  if (!action || (action.id === "remove" && isElsewhere(event.target))) return;
   event.preventDefault();
   void action.perform();
 }

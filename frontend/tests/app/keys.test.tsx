@@ -222,3 +222,18 @@ describe("dialogs", () => {
     expect(await screen.findByText("1 of 5")).toBeTruthy();
   });
 });
+
+it("leaves the selected card alone when Del is pressed on a button beside the canvas", () => {
+  const stop = installKeys();
+  useView.setState({ selection: ["service:web"], dialog: null });
+  document.body.insertAdjacentHTML("beforeend", `<aside class="d-panel"><button id="beside">x</button></aside>`);
+  const press = (on: Element) => {
+    const event = new KeyboardEvent("keydown", { key: "Delete", bubbles: true, cancelable: true });
+    on.dispatchEvent(event);
+    return event.defaultPrevented;
+  };
+  expect(press(document.getElementById("beside")!)).toBe(false);
+  expect(press(document.body)).toBe(true);
+  document.querySelector(".d-panel")?.remove();
+  stop();
+});
