@@ -6,7 +6,10 @@ export const ZOOM = { min: 0.03, max: 2 } as const;
 const MOST_WHEN_FITTED = 1;
 const EDGE = 32;
 const PHONE = 720;
-const READABLE = 0.55;
+const READABLE = 0.5;
+const READABLE_ON_PHONES = 0.55;
+/** Below this the window would show less than a sixth of a drawing at the readable size. */
+const FAR_LARGER = 0.2;
 const MOST_SCREENS = 10;
 
 /** Return the window in which a rectangle is wholly seen, not larger than at 100 %. */
@@ -22,14 +25,18 @@ export function viewportFor(rect: Rect, size: { width: number; height: number },
 }
 
 /**
- * Return the window that a drawing is opened with: all of it, but on a phone not so small that the cards of a drawing
- * are no longer cards; then it begins at the left.
+ * Return the window that a drawing is opened with: all of it, but not so small that its names cannot be read; then it
+ * begins at the left and the top. What is far larger than the window is shown whole all the same, to find one's way.
  */
 export function firstViewport(rect: Rect, size: { width: number; height: number }): Viewport {
   const whole = viewportFor(rect, size);
-  if (size.width >= PHONE || whole.zoom >= READABLE || rect.w > MOST_SCREENS * size.width) return whole;
-  const zoom = READABLE;
-  return { x: EDGE / 2 - rect.x * zoom, y: size.height / 2 - (rect.y + rect.h / 2) * zoom, zoom };
+  const phone = size.width < PHONE;
+  const zoom = phone ? READABLE_ON_PHONES : READABLE;
+  const far = phone ? rect.w > MOST_SCREENS * size.width : whole.zoom < FAR_LARGER;
+  if (whole.zoom >= zoom || far) return whole;
+  const start = (from: number, length: number, room: number) =>
+    length * zoom <= room - EDGE ? room / 2 - (from + length / 2) * zoom : EDGE / 2 - from * zoom;
+  return { x: start(rect.x, rect.w, size.width), y: start(rect.y, rect.h, size.height), zoom };
 }
 
 /** Return what part of the canvas is seen. */

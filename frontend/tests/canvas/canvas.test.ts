@@ -10,7 +10,7 @@ import { share } from "../../src/canvas/share";
 import { NOWHERE, seenAt, useCanvas } from "../../src/canvas/state";
 import { approach, levelAt, planOf, standsFor, wanted, type Detail } from "../../src/canvas/units";
 import { fullness, mebibytes, usageOf } from "../../src/canvas/usage";
-import { seen, viewportFor } from "../../src/canvas/viewport";
+import { firstViewport, seen, viewportFor } from "../../src/canvas/viewport";
 import { nodeWords } from "../../src/canvas/words";
 import { mayConnect } from "../../src/document/connections";
 import type { Command, Drawing, NodeId, Problem } from "../../src/document/types";
@@ -218,6 +218,26 @@ describe("the window", () => {
     expect(view.x + view.w).toBeGreaterThan(rect.x + rect.w);
     expect(viewportFor({ x: 0, y: 0, w: 10, h: 10 }, size).zoom).toBe(1);
     expect(viewportFor({ x: 0, y: 0, w: 0, h: 0 }, size).zoom).toBe(1);
+  });
+});
+
+describe("opening", () => {
+  const size = { width: 900, height: 800 };
+
+  it("begins at the left and the top where the whole would be too small to read", () => {
+    const rect = { x: -200, y: 40, w: 3_000, h: 2_400 };
+    const viewport = firstViewport(rect, size);
+    const view = seen(viewport, size);
+    expect(viewport.zoom).toBe(0.5);
+    expect([view.x, view.y]).toEqual([rect.x - 32, rect.y - 32]);
+  });
+
+  it("centres what is only too wide, and shows what is small or far larger than the window whole", () => {
+    const wide = { x: 0, y: 0, w: 2_400, h: 400 };
+    const view = seen(firstViewport(wide, size), size);
+    expect(view.y + view.h / 2).toBe(200);
+    for (const rect of [{ x: 0, y: 0, w: 1_500, h: 900 }, { x: 0, y: 0, w: 20_000, h: 9_000 }])
+      expect(firstViewport(rect, size)).toEqual(viewportFor(rect, size));
   });
 });
 

@@ -14,6 +14,9 @@ import { titleOf } from "../words";
 import { ChangeBand, LiveMark, ProblemMark, useChange } from "./marks";
 import { Summary } from "./Summary";
 
+/** Below this a head has no room for the bar beside name and sizes. */
+const NARROW = 420;
+
 /** A machine, pool or region: a frame with a head, or from afar one picture of all that is in it. */
 export const Group = memo(function Group({ data, selected }: NodeProps<GroupNode>) {
   const { node, usage, summary, level } = data;
@@ -25,7 +28,7 @@ export const Group = memo(function Group({ data, selected }: NodeProps<GroupNode
   const least = useLeast(node);
   return (
     <div
-      className={`d-group d-group-${node.kind} ${className} ${target ? "d-drop" : ""} d-level-${level} ${node.collapsed ? "d-folded" : ""}`}
+      className={`d-group d-group-${node.kind} ${className} ${target ? "d-drop" : ""} d-level-${level} ${node.collapsed ? "d-folded" : ""} ${box && box.w < NARROW ? "d-narrow" : ""}`}
       data-cloud={flavour || undefined}
     >
       <div className="d-group-head" title={target ? t("canvas.drop_here") : undefined}>

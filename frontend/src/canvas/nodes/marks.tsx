@@ -36,9 +36,9 @@ export function LiveMark({ id }: { id: NodeId }) {
   if (!live) return null;
   const { glyph, tone } = LIVE[live.state];
   return (
-    <span className={`d-mark d-mark-${tone}`} title={live.message}>
+    <span className={`d-mark d-mark-${tone}`} title={live.message || t(`canvas.live.${live.state}`)}>
       <Glyph name={glyph} size={14} className={live.state === "working" ? "d-turn" : ""} />
-      {t(`canvas.live.${live.state}`)}
+      <span className="d-mark-word">{t(`canvas.live.${live.state}`)}</span>
       {live.percent === null ? "" : ` ${live.percent} %`}
     </span>
   );
