@@ -6,9 +6,11 @@ import base64
 import json
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from itertools import islice
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import OuterRef, Subquery
 from django.utils import timezone
 
 from apps.audit.services import gathered
@@ -24,6 +26,8 @@ from apps.tenancy.querysets import as_uuid
 MAX_TEXT_BYTES = 1024 * 1024
 MAX_UNSAVED = 100
 """Drafts without a design, for each user and project."""
+MAX_COMPARED = 200
+"""Drafts that a list looks through for those with changes."""
 KEPT_FOR = timedelta(days=180)
 
 PURPOSES: dict[str, Callable[[Any], str]] = {
@@ -44,6 +48,37 @@ def find_draft(principal: Principal, reference: object) -> Draft:
     if found is None:
         raise fault("not_found")
     return found
+
+
+def changed_drafts(principal: Principal, project: Project, most: int) -> list[Draft]:
+    """Return the principal's own drafts in a project that differ from what they were made from, at most `most`.
+
+    The texts are compared by the database; contents are opened only for a draft that looks like its version
+    otherwise. Of very many drafts the `MAX_COMPARED` latest are looked at.
+    """
+    same = BlueprintVersion.objects.filter(
+        blueprint=OuterRef("blueprint"), number=OuterRef("base_version"), text=OuterRef("text")
+    )
+    rows = (
+        Draft.objects.visible_to(principal)
+        .filter(project=project)
+        .select_related("project__organization", "blueprint")
+        .defer("text", "sealed_files", "sealed_environment")
+        .annotate(same_as=Subquery(same.values("pk")[:1]))
+    )
+    return list(islice((draft for draft in rows[:MAX_COMPARED] if not _untouched(draft)), most))
+
+
+def _untouched(draft: Any) -> bool:
+    if draft.same_as is None or draft.description not in (None, draft.blueprint.description):
+        return False
+    version = BlueprintVersion.objects.select_related("blueprint__project__organization").get(pk=draft.same_as)
+    if sorted(draft.file_paths) != sorted(version.files.values_list("path", flat=True)):
+        return False
+    if bool(draft.environment_names) != bool(version.environment_sealed):
+        return False
+    files, environment = contents_of(draft)
+    return environment == supplied.environment_of(version) and files == supplied.read(version)
 
 
 def contents_of(draft: Draft) -> tuple[dict[str, bytes], dict[str, str]]:

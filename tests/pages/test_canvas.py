@@ -160,6 +160,35 @@ def test_a_draft_is_found_again_on_the_list_and_can_be_discarded(bob: Any, viewe
     assert not Draft.objects.exists()
 
 
+def test_a_draft_that_equals_its_version_is_no_change_on_the_list(bob: Any, alice: Any, shop: Any) -> None:
+    vault = services.create_blueprint(
+        bob.principal, shop, name="vault", compose=TEXT, files={"pw.txt": b"one"}, environment={"A": "1"}
+    )
+    draft, _new = drafts.open_draft(bob.principal, blueprint=vault)
+
+    def listed() -> bool:
+        return f"/designs/drafts/{draft.pk}/" in bob.browser.get("/designs/").content.decode()
+
+    assert not listed()
+    services.save_version(alice.principal, vault, compose=TEXT + "# newer\n")
+    assert not listed()  # somebody else's version is no change of bob's
+    same: dict[str, Any] = {"compose": TEXT, "files": {"pw.txt": b"one"}, "environment": {"A": "1"}}
+    for change in (
+        {"compose": TEXT + "# mine\n"},
+        {"files": {"pw.txt": b"two"}},
+        {"files": {}},
+        {"environment": {"A": "2"}},
+        {"environment": {}},
+        {"description": "another one"},
+    ):
+        draft = drafts.write_draft(bob.principal, draft, revision=draft.revision, **(same | change))
+        assert listed(), change
+        draft.description = None
+        draft.save()
+        draft = drafts.write_draft(bob.principal, draft, revision=draft.revision, **same)
+        assert not listed(), change
+
+
 def test_a_draft_of_a_design_is_the_designs_canvas(bob: Any, page: Blueprint) -> None:
     draft, _new = drafts.open_draft(bob.principal, blueprint=page)
     response = bob.browser.get(f"/designs/drafts/{draft.pk}/")

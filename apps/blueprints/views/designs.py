@@ -11,8 +11,8 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
-from apps.blueprints import services, source
-from apps.blueprints.models import Blueprint, BlueprintVersion, Draft
+from apps.blueprints import drafts, services, source
+from apps.blueprints.models import Blueprint, BlueprintVersion
 from apps.blueprints.views.found import SECTION, design_of, latest_of, version_of
 from apps.tenancy.access import Principal, require
 from apps.tenancy.faults import Fault
@@ -37,10 +37,10 @@ def index(request: HttpRequest, principal: Principal) -> HttpResponseBase:
     )
     if query:
         designs = designs.filter(name__icontains=query[:63])
-    drafts = Draft.objects.visible_to(principal).filter(project=project).defer("text", "sealed_files")
+    unfiltered = not query and not request.GET.get("cursor")
     context = {
         "rows": rows_of(request, designs),
-        "drafts": [] if query or request.GET.get("cursor") else list(drafts[:SHOWN_DRAFTS]),
+        "drafts": drafts.changed_drafts(principal, project, SHOWN_DRAFTS) if unfiltered else [],
         "query": query,
         "may_write": principal.may(Role.ARCHITECT, project),
         "project": project,
