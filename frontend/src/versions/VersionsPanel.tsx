@@ -5,6 +5,7 @@ import { lazy, Suspense, useCallback, useEffect, useMemo, useState } from "react
 import { type ProblemError, Unreachable } from "../api/client";
 import type { Boot } from "../app/boot";
 import { Banner, Button, Dialog, EmptyState, Icon, IconButton, Select, Skeleton } from "../app/controls";
+import { useTargets } from "../deploy/targets";
 import type { DrawingNode } from "../document/types";
 import { t } from "../i18n";
 import { moment, sinceWords } from "../i18n/time";
@@ -78,12 +79,15 @@ function Row({ version, boot, blueprint, isBase, readOnly }: { version: Version;
     useView.getState().say({ key: "editor.restored_version", params: { version: version.number } });
   };
   const same = version.compose === text;
+  const deployments = useTargets((targets) => targets.deployments);
+  const running = deployments.filter((one) => one.state !== "destroyed" && one.version === version.number);
   return (
     <li>
       <div className="d-version-head">
         <a className="d-version-number" href={`${boot.urls.designs.replace(/\/?$/, "/")}${blueprint}/versions/${version.number}/`}>{t("editor.version", { version: version.number })}</a>
         {isBase ? <span className="tag">{t("editor.based_on")}</span> : null}
         {same ? <span className="tag">{t("editor.same_text")}</span> : null}
+        {running.map(({ id, name }) => <span key={id} className="tag">{t("editor.runs_as", { name })}</span>)}
       </div>
       {version.message ? <p className="d-version-message">{version.message}</p> : null}
       <p className="d-version-who">
