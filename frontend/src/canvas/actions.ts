@@ -60,6 +60,15 @@ export function middleOf(rect: Rect): Point {
   return [rect.x + rect.w / 2, rect.y + Math.min(rect.h / 2, 66)];
 }
 
+/** Return the group that a dragged card is dropped into: what the pointer is over, else what is under its middle. */
+export function dropped(kind: Kind, rect: Rect, pointer: Point | null, except: ReadonlySet<NodeId>): NodeId | null {
+  const { geometry } = useCanvas.getState();
+  const pointed = pointer && groupAt(geometry, pointer[0], pointer[1], (group) => fitsIn(kind, group), except);
+  const under = takes(kind, middleOf(rect), except);
+  // A card that is held by its edge hangs over the frame of a region: its middle may be in a machine.
+  return pointed && (kindOf(pointed) === "machine" || under === null || kindOf(under) === "region") ? pointed : under;
+}
+
 interface Moved {
   id: NodeId;
   /** Where it is seen now, in canvas units. */
@@ -67,10 +76,11 @@ interface Moved {
 }
 
 /**
- * Write down where nodes were moved to; those whose middle is in another group go into it when `reparent`. Until the
+ * Write down where nodes were moved to; those whose middle is in another group go into it when `reparent`. For the card
+ * that is `held` the group under the pointer comes before the one under its middle. Until the
  * new drawing is there they are shown where they were left; a refusal brings them back.
  */
-export async function place(moved: readonly Moved[], reparent: boolean): Promise<void> {
+export async function place(moved: readonly Moved[], reparent: boolean, held?: { id: NodeId; at: Point }): Promise<void> {
   if (moved.length === 0) return;
   const { geometry } = useCanvas.getState();
   const all = new Set(moved.map(({ id }) => id));
@@ -79,7 +89,7 @@ export async function place(moved: readonly Moved[], reparent: boolean): Promise
     const now = parentOf(geometry, id);
     const middle = middleOf(rect);
     const movable = kind === "service" || kind === "machine";
-    const parent = reparent && movable ? takes(kind, middle, all) : now;
+    const parent = reparent && movable ? dropped(kind, rect, held?.id === id ? held.at : null, all) : now;
     const size = useCanvas.getState().overrides.get(id);
     return {
       id, at: within(parent, [rect.x, rect.y], middle),

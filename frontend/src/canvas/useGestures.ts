@@ -1,13 +1,13 @@
 import {
   useReactFlow, useStoreApi, type Connection, type EdgeChange, type NodeChange, type OnConnectStartParams, type ReactFlowProps,
 } from "@xyflow/react";
-import { useCallback, useEffect, useMemo, useRef, type KeyboardEvent, type RefObject } from "react";
+import { useCallback, useEffect, useMemo, useRef, type KeyboardEvent, type MouseEvent, type RefObject, type TouchEvent } from "react";
 
-import type { NodeId } from "../document/types";
+import type { NodeId, Point } from "../document/types";
 import { isGroupId, kindOf, type Rect } from "../layout/geometry";
 import { useDocument } from "../store/document";
 import { useView } from "../store/view";
-import { editable, middleOf, outermost, override, place, release, takes } from "./actions";
+import { dropped, editable, outermost, override, place, release } from "./actions";
 import { connect, targetsOf } from "./connect";
 import { alignTo } from "./guides";
 import { OUTSIDE } from "../layout/outside";
@@ -102,6 +102,11 @@ export function useGestures(root: RefObject<HTMLDivElement | null>): {
       const at = api.screenToFlowPosition({ x: event.clientX, y: event.clientY });
       useCanvas.getState().set({ menu: { x: event.clientX, y: event.clientY, at: [at.x, at.y], target } });
     };
+    const pointerOf = (event: globalThis.MouseEvent | globalThis.TouchEvent | MouseEvent | TouchEvent): Point => {
+      const { clientX, clientY } = "changedTouches" in event ? event.changedTouches[0]! : event;
+      const at = api.screenToFlowPosition({ x: clientX, y: clientY }, { snapToGrid: false });
+      return [at.x, at.y];
+    };
     return {
       onNodesChange, onEdgesChange,
       onNodeDragStart: (_, node, nodes) => {
@@ -109,16 +114,16 @@ export function useGestures(root: RefObject<HTMLDivElement | null>): {
         root.current?.classList.add("d-dragging");
         useCanvas.getState().set({ dragging: true });
       },
-      onNodeDrag: (_, node) => {
+      onNodeDrag: (event, node) => {
         const id = node.id as NodeId;
         const rect = seenAt(id);
         const kind = kindOf(id);
         if (!rect || (kind !== "service" && kind !== "machine")) return;
         const { dropTarget } = useCanvas.getState();
-        const over = takes(kind, middleOf(rect), new Set(dragged.current));
+        const over = dropped(kind, rect, pointerOf(event), new Set(dragged.current));
         if (over !== dropTarget) useCanvas.getState().set({ dropTarget: over });
       },
-      onNodeDragStop: () => {
+      onNodeDragStop: (event, node) => {
         const ids = outermost(dragged.current);
         dragged.current = [];
         root.current?.classList.remove("d-dragging");
@@ -130,7 +135,7 @@ export function useGestures(root: RefObject<HTMLDivElement | null>): {
           return rect && box && (rect.x !== box.ax || rect.y !== box.ay) ? [{ id, rect }] : [];
         });
         if (moved.length === 0) release(ids);
-        else void place(moved, true);
+        else void place(moved, true, { id: node.id as NodeId, at: pointerOf(event) });
       },
       onConnectStart: (_, params: OnConnectStartParams) => {
         const { drawing } = useDocument.getState();

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 
 import { synthetic } from "../../bench/synthetic";
-import { aligned, distributed, landing, place, within } from "../../src/canvas/actions";
+import { aligned, distributed, dropped, landing, place, within } from "../../src/canvas/actions";
 import { targetsOf } from "../../src/canvas/connect";
 import { alignTo } from "../../src/canvas/guides";
 import { follow } from "../../src/canvas/places";
@@ -289,6 +289,21 @@ describe("moving cards", () => {
     await place([{ id: "service:n0", rect: { ...rect, x: 999 } }], false);
     expect(seenAt("service:n0")!.x).toBe(before);
     expect(useView.getState().said).toMatchObject({ tone: "refused", message: { key: "document.read_only" } });
+  });
+
+  it("puts a card into the machine under the pointer, though its middle is over another one", async () => {
+    answer(true);
+    const { boxes } = useCanvas.getState().geometry;
+    const [from, to] = [boxes.get("machine:m1")!, boxes.get("machine:m2")!];
+    const rect = { x: from.ax + 30, y: from.ay + 80, w: 228, h: 108 };
+    const at = [to.ax + 20, to.ay + 90] as const;
+    expect(dropped("service", rect, null, new Set())).toBe("machine:m1");
+    await place([{ id: "service:n0", rect }], true, { id: "service:n0", at });
+    expect(commands[0]).toMatchObject({ moves: [{ id: "service:n0", parent: "machine:m2" }] });
+    expect(landing("service", at)).toMatchObject({ parent: "machine:m2" });
+    // Held over the bare region, the middle decides.
+    const region = boxes.get("region:r0")!;
+    expect(dropped("service", rect, [region.ax + 4, region.ay + 4], new Set())).toBe("machine:m1");
   });
 
   it("leaves a card where it was dropped beside the only region, which grows to hold it", async () => {
