@@ -180,7 +180,7 @@ export type Command =
   | { do: "set_many"; changes: { path: Path; value: unknown }[]; label?: Message }
   | { do: "set_yaml"; path: Path; yaml: string } // the body of one node, edited in place
   | { do: "fix"; fix: Fix }
-  | { do: "paste"; yaml: string; parent?: NodeId | null; at?: Point }
+  | { do: "paste"; yaml: string; parent?: NodeId | null; at?: Point; label?: Message } // `label`: what it is called instead
   | { do: "duplicate"; nodes: NodeId[] }
   /** `places`: where members and regions are drawn on the canvas, so that the group appears around its members. */
   | { do: "group"; nodes: NodeId[]; kind: "machine" | "region"; name: string; places?: Readonly<Record<NodeId, Point>> }

@@ -2,6 +2,7 @@ import { canvasApi } from "../app/canvasApi";
 import { perform, selectedGroup } from "../app/gestures";
 import { freeName } from "../app/names";
 import type { DrawingNode, NodeId, Point } from "../document/types";
+import { t } from "../i18n";
 import { useDocument } from "../store/document";
 import { useView } from "../store/view";
 import { fits, type Item } from "./items";
@@ -23,7 +24,8 @@ export async function addItem(item: Item, landing?: { parent: NodeId | null; at:
     const volume = freeName(drawing.nodes, "volume", item.volume.name);
     const service = { ...(value as object), volumes: [`${volume}:${item.volume.at}`] };
     const { stringify } = await import("yaml");
-    made = await perform({ do: "paste", yaml: stringify({ services: { [name]: service }, volumes: { [volume]: null } }, { nullStr: "" }), parent, at });
+    const yaml = stringify({ services: { [name]: service }, volumes: { [volume]: null } }, { nullStr: "" });
+    made = await perform({ do: "paste", yaml, parent, at, label: { key: "command.add", params: { name: t(`palette.${item.id}`) } } });
   } else made = await perform({ do: "add", kind: item.kind, name, value, parent, at });
   const main = made?.find((id) => id.startsWith(`${item.kind}:`)) ?? made?.[0];
   if (!main) return null;

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 
 import { apply, bodyOf, copy, spanOf, valueOf } from "../../src/document";
-import type { Command, ServiceNode } from "../../src/document";
+import type { Command, Message, ServiceNode } from "../../src/document";
+import { say } from "../../src/i18n";
 import { drawing, graph, linesMissingIn, refusal, run } from "./helpers";
 import { nasty } from "./nasty";
 
@@ -210,6 +211,8 @@ describe("drawing by hand", () => {
     expect(linesMissingIn(moved, text)).toHaveLength(3);
     expect(refusal(text, { do: "place", moves: [{ id: "machine:front", at: [0, 0], parent: "machine:workers" }] }).key).toBe("document.no_machine_in_machine");
     expect(refusal(text, { do: "place", moves: [{ id: "service:web", at: [0, 0], parent: "machine:nowhere" }] }).key).toBe("document.no_such_group");
+    expect(say((apply(moved, { do: "unplace", nodes: "all" }) as { label: Message }).label)).toBe("Arrange");
+    expect(say((apply(moved, { do: "unplace", nodes: ["service:web"] }) as { label: Message }).label)).toBe("Arrange web");
     const forgotten = run(moved, { do: "unplace", nodes: "all" });
     expect(valueOf(forgotten, ["x-escale", "canvas"])).toEqual({ collapsed: ["machine:front"], comments: valueOf(text, ["x-escale", "canvas", "comments"]) });
   });

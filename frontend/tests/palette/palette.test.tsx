@@ -65,8 +65,9 @@ describe("what the palette adds", () => {
     expect(new Set(passwords).size).toBe(2);
   });
 
-  it("is one step to undo, the volume included", async () => {
+  it("is one step to undo, the volume included, and is called what it is", async () => {
     await addItem(item("postgres"));
+    expect(useView.getState().said?.message).toEqual({ key: "command.add", params: { name: "PostgreSQL" } });
     useDocument.getState().undo();
     expect(useDocument.getState().text).toBe("");
   });

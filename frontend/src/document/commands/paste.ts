@@ -8,12 +8,12 @@ import type { Applied, Command, DrawingNode, Point } from "../types";
 import { cleanName, drawingOf, lieAt, namesOf, nodesById, standIn } from "./context";
 import type { Wish } from "./context";
 
-export function paste(draft: Draft, { yaml, parent, at }: Extract<Command, { do: "paste" }>): Applied {
+export function paste(draft: Draft, { yaml, parent, at, label }: Extract<Command, { do: "paste" }>): Applied {
   const drawing = drawingOf(draft.text);
   if (parent && !nodesById(drawing).has(parent)) throw new Refused({ key: "document.no_such_group", params: { name: splitId(parent).name } });
   insertFragment(draft, readFragment(yaml), { parent, at });
   const { created } = draft;
-  return draft.done({ key: "command.paste", params: { count: created.length, name: splitId(created[0] as string).name } });
+  return draft.done(label ?? { key: "command.paste", params: { count: created.length, name: splitId(created[0] as string).name } });
 }
 
 const BESIDE = 40;

@@ -43,5 +43,6 @@ export function unplace(draft: Draft, { nodes }: Extract<Command, { do: "unplace
   const drawing = drawingOf(draft.text);
   const forgotten = nodes === "all" ? drawing.nodes.map((node) => node.id) : nodes;
   draft.set(forgotten.map((id) => ({ path: lieAt(id, [0, 0], null).path, value: undefined })));
+  if (nodes === "all") return draft.done({ key: "command.arrange" });
   return draft.done({ key: "command.unplace", params: { count: forgotten.length, name: forgotten[0] ? splitId(forgotten[0]).name : "" } });
 }
