@@ -1,15 +1,17 @@
 import "./versions.css";
 
-import { useCallback, useEffect, useState } from "react";
+import { useCallback, useEffect, useMemo, useState } from "react";
 
 import { api, ProblemError, type Schemas, take, takeAll } from "../api/client";
 import type { Boot } from "../app/boot";
 import { Banner, Button, Dialog, Field, IconButton, Select, Skeleton } from "../app/controls";
 import { t } from "../i18n";
 import { moment, sinceWords } from "../i18n/time";
+import { useDocument } from "../store/document";
 import { useSync } from "../store/sync";
 import { useView } from "../store/view";
 import { copy } from "./copy";
+import { writesPasswords } from "./passwords";
 
 type Share = Schemas["Share"];
 const DAYS = [1, 7, 30, 90, 0];
@@ -37,6 +39,8 @@ function Unsaved() {
 
 function Sharing({ blueprint, mayWrite }: { blueprint: string; mayWrite: boolean }) {
   const version = useSync((sync) => sync.baseVersion);
+  const text = useDocument((state) => state.text);
+  const readable = useMemo(() => writesPasswords(text), [text]);
   const [shares, setShares] = useState<Share[] | null>(null);
   const [which, setWhich] = useState("latest");
   const [days, setDays] = useState("30");
@@ -86,6 +90,7 @@ function Sharing({ blueprint, mayWrite }: { blueprint: string; mayWrite: boolean
   return (
     <Dialog title={t("editor.share")} onClose={close}>
       <p>{t("editor.share_text")}</p>
+      {readable ? <Banner tone="warning"><p>{t("editor.share_passwords")}</p></Banner> : null}
       {mayWrite ? (
         <div className="d-share-new">
           <Field label={t("editor.share_what")}>

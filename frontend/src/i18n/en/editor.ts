@@ -165,6 +165,7 @@ export const editor = {
   "editor.exporting": "The picture is being made.",
 
   "editor.share": "Share a link",
+  "editor.share_passwords": "The text is shown as it is, also passwords that are written in it. Put them into a secret’s file or into variables first if not everybody should read them.",
   "editor.share_text": "Every member of your organization who signs in can read the design by the link, also without a role in the project. Nobody can change it by the link.",
   "editor.share_unsaved": "A link leads to a saved version. Save the design first.",
   "editor.share_what": "The link shows",

@@ -165,6 +165,7 @@ export const editor: Record<string, string> = {
   "editor.exporting": "L’image est en cours de préparation.",
 
   "editor.share": "Partager un lien",
+  "editor.share_passwords": "Le texte est montré tel quel, y compris les mots de passe qui y sont écrits. Mettez-les d’abord dans le fichier d’un secret ou dans des variables si tout le monde ne doit pas les lire.",
   "editor.share_text": "Tout membre connecté de votre organisation peut lire le dessin par le lien, même sans rôle dans le projet. Personne ne peut le modifier par le lien.",
   "editor.share_unsaved": "Un lien mène à une version enregistrée. Enregistrez d’abord le dessin.",
   "editor.share_what": "Le lien montre",
