@@ -30,7 +30,7 @@ export function Palette() {
       <div className="d-palette-search">
         <Icon name="search" small />
         <input
-          className="input" type="search" value={query} placeholder={t("palette.search")} aria-label={t("palette.search")}
+          className="input" type="search" value={query} placeholder={t("palette.find")} aria-label={t("palette.search")}
           onChange={(event) => setQuery(event.target.value)}
           onKeyDown={(event) => {
             if (event.key === "Enter" && found[0]) {

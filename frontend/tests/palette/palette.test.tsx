@@ -113,6 +113,7 @@ describe("the palette", () => {
   it("finds by what a thing is made of, and adds the first by Enter", async () => {
     render(<Palette />);
     const search = screen.getByRole("searchbox");
+    expect(screen.getByPlaceholderText("Find…").getAttribute("aria-label")).toBe("Find something to add");
     fireEvent.change(search, { target: { value: "rabbit" } });
     expect(screen.getAllByRole("button").filter((each) => each.classList.contains("d-tile")).map((each) => each.textContent)).toEqual(["Queue"]);
     fireEvent.keyDown(search, { key: "Enter" });

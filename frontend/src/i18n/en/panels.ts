@@ -52,6 +52,7 @@ export const panels = {
   "app.remove_undo": "Undo brings all of it back. What runs is not touched until you deploy.",
   "app.remove_confirm_one": "Delete it",
   "app.remove_confirm_other": "Delete {count} things",
+  "palette.find": "Find…",
   "palette.search": "Find something to add",
   "palette.templates": "Start from a template",
   "palette.how": "Drag to a place, or press Enter to add to the selected group.",

@@ -10,7 +10,7 @@ export const shell = {
   "shell.fit": "Fit",
   "shell.fit_hint": "Show the whole drawing ({keys})",
   "shell.commands_hint": "Search commands and cards ({keys})",
-  "shell.find": "Find a card or a command",
+  "shell.find": "Find or do…",
   "shell.layers": "Layers",
   "shell.layer.depends_on": "Dependencies",
   "shell.layer.network": "Networks",

@@ -52,6 +52,7 @@ export const panels = {
   "app.remove_undo": "Annuler ramène le tout. Ce qui tourne n’est pas touché avant un déploiement.",
   "app.remove_confirm_one": "Supprimer",
   "app.remove_confirm_other": "Supprimer {count} éléments",
+  "palette.find": "Trouver…",
   "palette.search": "Trouver un élément à ajouter",
   "palette.templates": "Partir d’un modèle",
   "palette.how": "Faites glisser vers un endroit, ou Entrée pour ajouter au groupe sélectionné.",

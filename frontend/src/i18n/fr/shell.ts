@@ -10,7 +10,7 @@ export const shell: Record<string, string> = {
   "shell.fit": "Ajuster",
   "shell.fit_hint": "Montrer tout le dessin ({keys})",
   "shell.commands_hint": "Chercher des commandes et des cartes ({keys})",
-  "shell.find": "Trouver une carte ou une commande",
+  "shell.find": "Trouver ou faire…",
   "shell.layers": "Calques",
   "shell.layer.depends_on": "Dépendances",
   "shell.layer.network": "Réseaux",
