@@ -53,6 +53,8 @@ export const useDocument = create<DocumentState>()((set, get) => {
   function change(edits: TextEdit[], past: Step[], future: Step[]): void {
     const { text, revision } = get();
     set({ text: applyEdits(text, edits), revision: revision + 1, past, future });
+    // A change of the present text must be seen, not hidden behind a comparison of old versions.
+    if (get().looking && usePaint.getState().mode === "diff") usePaint.getState().set({ mode: "none" });
     void redraw();
   }
 

@@ -170,9 +170,9 @@ describe("a broken or hostile text", () => {
     ["keys of objects", "services:\n  __proto__: {image: x}\n  constructor: {image: x, environment: {__proto__: 1}}\n? [a, b]\n: c\n? {d: e}\n: f\n"],
     ["markup", "services:\n  \"<script>alert(1)</script>\":\n    image: '<img src=x onerror=alert(1)>'\n"],
   ])("is answered in time: %s", (_, text) => {
-    const start = performance.now();
+    const start = process.cpuUsage().user;
     const derived = derive(text);
-    expect(performance.now() - start).toBeLessThan(8_000);
+    expect(process.cpuUsage().user - start).toBeLessThan(8_000_000);
     expect(derived).toHaveProperty("ok");
   });
 

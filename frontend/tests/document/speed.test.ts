@@ -20,23 +20,22 @@ export function large(services: number): string {
   return `${lines.join("\n")}\n`;
 }
 
-const ms = (work: () => unknown): number => {
-  const start = performance.now();
+/** Processor time of this process: what else the machine does is no fault of the code. */
+const cpu = (work: () => unknown): number => {
+  const start = process.cpuUsage();
   work();
-  return performance.now() - start;
+  const { user, system } = process.cpuUsage(start);
+  return user + system;
 };
-/** The quickest of a few runs: what else the machine does is no fault of the code. */
-const best = (work: (round: number) => unknown): number => Math.min(...[0, 1, 2, 3].map((round) => ms(() => work(round))));
+const best = (work: (round: number) => unknown): number => Math.min(...[0, 1, 2, 3].map((round) => cpu(() => work(round))));
 
 const text = large(2_000);
 
-// Bounds are wide: they fail when something grows by the square, not when the machine is busy.
-it("draws 2,000 services in time that grows with their number", () => {
+// No time is a goal here (those are in benchmarks/): this fails when something grows by the square, which would be 16.
+it("draws 2,000 services with work that grows with their number", () => {
   const small = best((round) => derive(large(500).replace("many", `many ${round}`)));
   const big = best((round) => derive(text.replace("many", `many ${round}`)));
-  if (process.env.SHOW) console.log(`derive: 500 in ${small.toFixed(0)} ms, 2,000 in ${big.toFixed(0)} ms`);
   expect(big / small).toBeLessThan(9);
-  expect(big).toBeLessThan(3_000);
 });
 
 it.each<[string, Command]>([
@@ -48,13 +47,9 @@ it.each<[string, Command]>([
   ["set", { do: "set", path: ["services", "svc-1999", "image"], value: "x" }],
   ["connect", { do: "connect", kind: "depends_on", source: "service:svc-1999", target: "service:svc-3" }],
   ["duplicate 50", { do: "duplicate", nodes: Array.from({ length: 50 }, (_, i) => `service:svc-${i}` as const) }],
-])("carries out in bearable time: %s", (name, command) => {
+])("carries out on 2,000 services, within the patience of a test: %s", (_, command) => {
   derive(text);
-  let after = "";
-  const took = ms(() => (after = JSON.stringify(apply(text, command))));
-  if (process.env.SHOW) console.log(`${name}: ${took.toFixed(0)} ms`);
-  expect(after.startsWith('{"ok":true')).toBe(true);
-  expect(took).toBeLessThan(6_000);
+  expect(apply(text, command)).toMatchObject({ ok: true });
 });
 
 it("opens, changes and undoes a file of 5,000 lines and more", () => {
@@ -67,10 +62,7 @@ it("opens, changes and undoes a file of 5,000 lines and more", () => {
 it("compares and merges large files", () => {
   const mine = run(text, { do: "set", path: ["services", "svc-3", "image"], value: "mine" });
   const theirs = run(text, { do: "set", path: ["services", "svc-1990", "image"], value: "theirs" });
-  let merged = merge("", "", "");
-  const took = ms(() => (merged = merge(text, mine, theirs)));
-  const compared = ms(() => expect(compare(text, merged.text).nodes.map((node) => node.id)).toEqual(["service:svc-3", "service:svc-1990"]));
-  if (process.env.SHOW) console.log(`merge ${took.toFixed(0)} ms, compare ${compared.toFixed(0)} ms`);
+  const merged = merge(text, mine, theirs);
   expect(merged.conflicts).toEqual([]);
-  expect(took).toBeLessThan(6_000);
+  expect(compare(text, merged.text).nodes.map((node) => node.id)).toEqual(["service:svc-3", "service:svc-1990"]);
 });

@@ -92,9 +92,9 @@ describe("the path of a dropped file", () => {
 
   it("is found, or not, in a megabyte of one word without making the page stand still", () => {
     const word = "a".repeat(1_000_000);
-    const start = performance.now();
+    const start = process.cpuUsage().user;
     expect(pathIn(`key: ${word}`, "nginx.conf")).toBe("nginx.conf");
     expect(pathIn(`${word}\n- ./conf/nginx.conf`, "nginx.conf")).toBe("conf/nginx.conf");
-    expect(performance.now() - start).toBeLessThan(1_000);
+    expect(process.cpuUsage().user - start).toBeLessThan(1_000_000);
   });
 });

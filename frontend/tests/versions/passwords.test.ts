@@ -15,9 +15,9 @@ describe("a shared text", () => {
   ])("is not accused for: %s", (line) => expect(writesPasswords(`services:\n${line}\n`)).toBe(false));
 
   it("of a megabyte is looked through at once", () => {
-    const began = performance.now();
+    const began = process.cpuUsage().user;
     writesPasswords("password".repeat(131_072));
     writesPasswords("token:\n".repeat(150_000));
-    expect(performance.now() - began).toBeLessThan(1_000);
+    expect(process.cpuUsage().user - began).toBeLessThan(1_000_000);
   });
 });

@@ -44,6 +44,16 @@ test("gestures on a comparison of old versions are refused, those on a compariso
   expect((await useDocument.getState().run({ ...gesture, value: "nginx:4" })).ok).toBe(true);
 });
 
+test("undoing while old versions are compared shows the drawing again, so that what changes is seen", async () => {
+  useDocument.getState().open(AFTER, false);
+  useDocument.getState().put(BEFORE, { key: "editor.imported" });
+  await compareTexts(1, 2, { before: BEFORE, after: AFTER });
+  expect(usePaint.getState().mode).toBe("diff");
+  expect(useDocument.getState().undo()).toEqual({ key: "editor.imported" });
+  expect(usePaint.getState().mode).toBe("none");
+  expect(useDocument.getState().text).toBe(AFTER);
+});
+
 test("the end of a comparison takes everything off the canvas", async () => {
   await compareTexts(1, 2, { before: BEFORE, after: AFTER });
   endComparison();

@@ -1,0 +1,1 @@
+export{n as download}from"./Print-CYBl9Frw.js";

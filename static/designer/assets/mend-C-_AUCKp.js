@@ -1,0 +1,1 @@
+import{a as e}from"./gestures-f3rjdn-m.js";async function t(t){await e({do:`fix`,fix:t})}export{t};
