@@ -60,6 +60,29 @@ class NetworkFact:
 
 
 @dataclass(frozen=True, slots=True)
+class SizeFact:
+    """Describe a size that a cloud sells machines in (an EC2 instance type)."""
+
+    name: str
+    cpus: int
+    memory_mib: int
+    nics: int = 2
+    addresses: int = 4  # on each card, the first one included
+    architecture: str = "x86_64"
+    spot: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaFact:
+    """Describe a limit that a cloud sets: how much of something there may be, and how much there is."""
+
+    name: str  # "vcpus", "spot_vcpus", "vpcs", "volumes_gib", "balancers", …
+    limit: float
+    used: float
+    code: str = ""  # the cloud's own ("L-1216C47A")
+
+
+@dataclass(frozen=True, slots=True)
 class Inventory:
     """What placement needs to know of a cloud."""
 
@@ -69,6 +92,8 @@ class Inventory:
     networks: tuple[NetworkFact, ...] = ()
     switches: tuple[str, ...] = ()  # distributed switches that port groups can be made on
     machines: int = 0
+    sizes: tuple[SizeFact, ...] = ()  # empty: any size can be made
+    quotas: tuple[QuotaFact, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the inventory as plain data."""
@@ -87,6 +112,8 @@ class Inventory:
             networks=tuple(NetworkFact(**fact) for fact in data.get("networks", ())),
             switches=tuple(data.get("switches", ())),
             machines=data.get("machines", 0),
+            sizes=tuple(SizeFact(**fact) for fact in data.get("sizes", ())),
+            quotas=tuple(QuotaFact(**fact) for fact in data.get("quotas", ())),
         )
 
 

@@ -17,6 +17,12 @@ VERBS = frozenset(
         "folder.delete",
         "network.create",
         "network.delete",
+        "firewall.create",
+        "firewall.update",
+        "firewall.delete",
+        "balancer.create",
+        "balancer.update",
+        "balancer.delete",
         "volume.create",
         "volume.extend",
         "volume.delete",
@@ -27,6 +33,8 @@ VERBS = frozenset(
         "machine.update",  # cpus, memory, user-data, attached disks
         "machine.detach",  # all data disks that are ours, so that delete cannot take them along
         "machine.delete",
+        "machine.adopt",  # write our markers on a machine that somebody else made, and nothing else
+        "machine.release",  # take our markers off again; the machine stays as it is
     }
 )
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar, Literal
 
-Kind = Literal["folder", "network", "volume", "machine"]
+Kind = Literal["folder", "network", "firewall", "volume", "machine", "balancer"]
 
 
 _ENCODE = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
@@ -74,6 +74,67 @@ class Network:
     def aspects(self) -> dict[str, Any]:
         """Return what can change about the network."""
         return {"network": {"name": self.name, "managed": self.managed, "vlan": self.vlan}}
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Ports that a firewall lets in: ``tcp`` or ``udp``, from one port to another, from an address range (CIDR)."""
+
+    protocol: str
+    first: int
+    last: int
+    source: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the rule as plain data."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Firewall:
+    """What reaches machines from outside of their networks, on targets that shut everything else out."""
+
+    kind: ClassVar[Kind] = "firewall"
+    key: str  # "firewall:host-1"
+    name: str
+    rules: tuple[Rule, ...]
+
+    def aspects(self) -> dict[str, Any]:
+        """Return what can change about the firewall."""
+        return {"rules": [rule.to_json() for rule in self.rules]}
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A port of a balancer, and the port of the machines that it leads to."""
+
+    protocol: str  # "tcp" | "udp"
+    port: int
+    target_port: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the listener as plain data."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Balancer:
+    """One address for the ports that a service with replicas publishes from several machines."""
+
+    kind: ClassVar[Kind] = "balancer"
+    key: str  # "balancer:web"
+    name: str
+    listeners: tuple[Listener, ...]
+    machines: tuple[str, ...]  # keys of the machines that it leads to
+    network: str  # key of the network that its address is in
+
+    def aspects(self) -> dict[str, Any]:
+        """Return what can change apart from each other; the network only by replacing it."""
+        return {
+            "listeners": [listener.to_json() for listener in self.listeners],
+            "machines": list(self.machines),
+            "network": self.network,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +226,8 @@ class Machine:
     anti_affinity: str | None = None  # machines with the same value want different hosts
     system_disk_gib: int | None = None  # size of the template's disk, for the requirements only
     datastore: str | None = None  # where the system disk is made; None: the target's choice
+    firewall: str | None = None  # key of a Firewall, on targets that shut everything else out
+    spot: bool = False  # may be taken away by the cloud, for a lower price
     plain: bool = False  # nothing of ours runs in it, and nobody knows whether its guest reports anything
 
     def aspects(self) -> dict[str, Any]:
@@ -186,7 +249,7 @@ class Machine:
         }
 
 
-Resource = Folder | Network | Volume | Machine
+Resource = Folder | Network | Firewall | Volume | Machine | Balancer
 
 
 def to_json(resource: Resource) -> dict[str, Any]:
@@ -200,6 +263,22 @@ def to_json(resource: Resource) -> dict[str, Any]:
             body["disks"] = [disk.to_json() for disk in resource.disks]
             body["workloads"] = [workload.to_json() for workload in resource.workloads]
             return body
+        case Firewall():
+            return {
+                "kind": "firewall",
+                "key": resource.key,
+                "name": resource.name,
+                "rules": [rule.to_json() for rule in resource.rules],
+            }
+        case Balancer():
+            return {
+                "kind": "balancer",
+                "key": resource.key,
+                "name": resource.name,
+                "listeners": [listener.to_json() for listener in resource.listeners],
+                "machines": list(resource.machines),
+                "network": resource.network,
+            }
         case Network() | Volume():
             return {"kind": resource.kind, **{name: getattr(resource, name) for name in _FIELDS[resource.kind]}}
 
@@ -222,6 +301,12 @@ def from_json(data: Mapping[str, Any]) -> Resource:
             return Folder(key=body["key"], path=tuple(body["path"]))
         case "network":
             return Network(**body)
+        case "firewall":
+            return Firewall(body["key"], body["name"], tuple(Rule(**rule) for rule in body["rules"]))
+        case "balancer":
+            body["listeners"] = tuple(Listener(**listener) for listener in body["listeners"])
+            body["machines"] = tuple(body["machines"])
+            return Balancer(**body)
         case "volume":
             return Volume(**body)
         case "machine":

@@ -101,6 +101,7 @@ def _lock(_arguments: list[str]) -> int:
     return (
         _call(*compile_, "requirements.in", "-o", "requirements.txt")
         or _call(*compile_, "-c", "requirements.txt", "requirements-dev.in", "-o", "requirements-dev.txt")
+        or _call(*compile_, "-c", "requirements-dev.txt", "requirements-moto.in", "-o", "requirements-moto.txt")
         or _call(*compile_, "requirements-go.in", "-o", "requirements-go.txt")
         or _call(*compile_, "requirements-node.in", "-o", "requirements-node.txt")
     )

@@ -30,7 +30,9 @@ if SANDBOX:
 CSRF_TRUSTED_ORIGINS = [f"{_address.scheme}://{_address.netloc}"]
 
 # The order is that of the layers, lowest first.
-_APPS = ("tenancy", "audit", "operations", "clouds", "blueprints", "deployments")
+_APPS = (
+    "tenancy", "audit", "operations", "clouds", "inventory", "labels", "blueprints", "deployments", "onboarding",
+)  # fmt: skip
 INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -199,7 +201,9 @@ CELERY_TASK_TIME_LIMIT = 150
 CELERY_TIMEZONE = "UTC"
 # Reading a cloud may hang as long as the cloud does. It must never keep a poke waiting, so it has a queue of its own,
 # which some workers consume and others do not.
-CELERY_TASK_ROUTES = {"apps.clouds.tasks.*": {"queue": "inventory"}, "portal.tasks.*": {"queue": "inventory"}}
+CELERY_TASK_ROUTES = {
+    f"{module}.tasks.*": {"queue": "inventory"} for module in ("apps.clouds", "apps.inventory", "apps.labels", "portal")
+}
 CELERY_BEAT_SCHEDULE = {
     # The relay does this all the time; beat stands in for it while it is away.
     "sweep the journal": {"task": "operations.sweep", "schedule": 10.0, "options": {"expires": 10}},

@@ -136,6 +136,10 @@ class PooledConnector:
         """Call through."""
         return self._call(lambda: self._connector.undo(action, result, key))
 
+    def use(self, work: Callable[[Any], T]) -> T:
+        """Let `work` use the connector itself, for what lies beside the contract's verbs; the breaker counts it."""
+        return self._call(lambda: work(self._connector))
+
     def close(self) -> None:
         """Take out of service: log out when the last call has ended."""
         with self._lock:

@@ -1,0 +1,1 @@
+"""Let partner clouds earn labels by conformance runs, and lose them."""

@@ -1,0 +1,1 @@
+"""Bring machines of a running estate under the portal without touching them."""
