@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from engine.findings import Finding
 from engine.observed import Inventory, ObservedState
 from engine.plan import Action
 from engine.resources import Owner
+
+if TYPE_CHECKING:
+    from connectors.addressing import AddressPolicy
 
 Handle = str
 """A connector's note (JSON text, at most 2 kB, no secrets) of a task under way; it survives the process."""
@@ -31,7 +34,8 @@ class ConnectorError(Exception):
 
     ``code`` is stable (``cloud.unreachable``, ``cloud.not_authenticated``, ``cloud.trust``,
     ``cloud.permission``, ``cloud.not_found``, ``cloud.name_taken``, ``cloud.no_space``,
-    ``cloud.invalid``, ``cloud.busy``, ``cloud.fault``, ``cloud.cancelled``, ``cloud.foreign``).
+    ``cloud.invalid``, ``cloud.address_refused``, ``cloud.busy``, ``cloud.fault``, ``cloud.cancelled``,
+    ``cloud.foreign``).
     ``permanent`` errors are not tried again; ``retry_after`` is in seconds. ``maybe_done`` tells that the
     cloud may have processed the call all the same: the step must reconcile by its key before it tries again.
     The message is for people: what, why, what now. It holds only text: SDK exceptions must not be chained
@@ -112,6 +116,7 @@ class Access:
 
     ``address`` host:port or URL; ``thumbprint`` SHA-256 of the server's certificate in hexadecimal (pins it,
     no CA needed); ``ca_pem`` a CA bundle. With neither, the system's CAs decide. Never unverified.
+    ``addresses``: what the address may lead to; `connectors.addressing.open_socket` makes every connection.
     """
 
     kind: str
@@ -123,6 +128,7 @@ class Access:
     thumbprint: str = ""
     timeout_s: float = 30.0
     options: Mapping[str, Any] = field(default_factory=dict)
+    addresses: AddressPolicy | None = None
 
 
 class Connector(Protocol):
