@@ -67,6 +67,11 @@ _WORDS = {
 }
 
 
+@lru_cache(maxsize=32)
+def _networks(allowed: tuple[str, ...]) -> tuple[IPNetwork, ...]:
+    return tuple(ipaddress.ip_network(text) for text in allowed)
+
+
 @dataclass(frozen=True, slots=True)
 class AddressPolicy:
     """Say where clouds may be. ``allowed`` networks in CIDR form, empty for everywhere; ``loopback`` for sandboxes.
@@ -241,11 +246,6 @@ def _scoped(sockaddr: Sequence[object]) -> str:
     # Some systems tell the scope beside the address instead of in it.
     text = str(sockaddr[0])
     return f"{text}%{sockaddr[3]}" if len(sockaddr) == 4 and sockaddr[3] and "%" not in text else text
-
-
-@lru_cache(maxsize=32)
-def _networks(allowed: tuple[str, ...]) -> tuple[IPNetwork, ...]:
-    return tuple(ipaddress.ip_network(text) for text in allowed)
 
 
 def _forms(found: IPAddress) -> list[IPAddress]:
