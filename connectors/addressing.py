@@ -258,8 +258,10 @@ def _forms(found: IPAddress) -> list[IPAddress]:
     if any(found in network for network in _CARRIED_LAST) or (number >> 32) & 0xFFFFFFFF in _ISATAP:
         carried.append(last)
     if found in _NAT64_LOCAL:
-        # RFC 6052, prefix of 48 bits: 16 bits, the octet "u", 16 bits.
-        carried.append(ipaddress.IPv4Address((number >> 64 & 0xFFFF) << 16 | number >> 40 & 0xFFFF))
+        # The gateway's owner chooses the length of the prefix (RFC 6052): 96 bits, or 48 bits, 16 bits, the octet
+        # "u", 16 bits. The reading that is wrong gives zeros, which mean nothing.
+        split = ipaddress.IPv4Address((number >> 64 & 0xFFFF) << 16 | number >> 40 & 0xFFFF)
+        carried += [address for address in (last, split) if int(address) >> 24]
     # In a mapped address only the IPv4 address counts: the carrier itself is never on the wire.
     rest: list[IPAddress] = [address for address in carried if address is not None]
     return rest if found in _MAPPED else [found, *rest]
