@@ -44,7 +44,7 @@ _LINK_LOCAL = [
 _NOWHERE = [ipaddress.ip_network(text) for text in ("0.0.0.0/8", "240.0.0.0/4")]
 _MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
 # Where an IPv4 address stands in the last 32 bits: RFC 4291 (compatible), 2765 (translated), 6052 and 8215 (NAT64).
-_CARRIED_LAST = [ipaddress.IPv6Network(text) for text in ("::/96", "::ffff:0:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48")]
+_CARRIED_LAST = [ipaddress.IPv6Network(text) for text in ("::/96", "::ffff:0:0:0/96", "64:ff9b::/96")]
 _NAT64_LOCAL = ipaddress.IPv6Network("64:ff9b:1::/48")
 _ISATAP = {0x00005EFE, 0x02005EFE}  # RFC 5214: the upper half of an interface identifier
 _V6_ITSELF = {ipaddress.IPv6Address("::"), ipaddress.IPv6Address("::1")}
