@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -194,6 +195,21 @@ def open_socket(
         except OSError as error:
             last = error
     raise last
+
+
+def shown_certificate(host: str, port: int, timeout_s: float, policy: AddressPolicy | None) -> bytes:
+    """Return the certificate that a server shows, in DER form, without trusting it; nothing is sent to it.
+
+    For people to compare, never to decide by. Errors as `open_socket`; OSError also when it speaks no TLS.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    opened = open_socket(host, port, timeout_s, policy)
+    try:
+        with context.wrap_socket(opened, server_hostname=host) as secured:
+            return secured.getpeercert(binary_form=True) or b""
+    finally:
+        opened.close()
 
 
 def refused(host: str, reason: str) -> ConnectorError:

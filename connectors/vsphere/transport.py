@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import os
 import select
+import socket
 import ssl
 import threading
 import time
@@ -99,7 +100,7 @@ class Transport:
             raise
         except ssl.SSLCertVerificationError as error:
             connection.close()
-            raise refusal(self.host, self.port, error, self.timeout_s) from None
+            raise refusal(self.host, self.port, error, self.timeout_s, self._trust.addresses) from None
         except (OSError, http.client.HTTPException) as error:
             connection.close()
             raise self._unreachable(error, maybe_done=sent and not repeatable) from None
@@ -121,8 +122,8 @@ class Transport:
                 f"{where} refused the connection",
                 "nothing listens there: the vCenter is down or the port wrong",
             )
-        elif isinstance(error, OSError) and not isinstance(error, ssl.SSLError) and error.errno is None:
-            what, why = f"{where} cannot be reached", "its name cannot be resolved or the connection broke"
+        elif isinstance(error, socket.gaierror):
+            what, why = f"{where} cannot be reached", "its name leads nowhere"
         else:
             what, why = f"The connection to {where} broke", "the vCenter restarts, or the network is unsteady"
         return ConnectorError(

@@ -6,10 +6,10 @@ import hashlib
 import hmac
 import http.client
 import re
-import socket
 import ssl
 from pathlib import Path
 
+from connectors.addressing import AddressPolicy, open_socket, shown_certificate
 from connectors.base import Access, ConnectorError
 
 # Where distributions keep their CAs, for builds of Python whose OpenSSL looks elsewhere.
@@ -19,16 +19,34 @@ _BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.
 class PinnedConnection(http.client.HTTPSConnection):
     """An HTTPS connection that compares the leaf certificate of its own handshake before it sends a byte."""
 
-    def __init__(self, host: str, port: int, *, timeout: float, context: ssl.SSLContext, pin: str) -> None:
+    timeout: float
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        *,
+        timeout: float,
+        context: ssl.SSLContext,
+        pin: str,
+        addresses: AddressPolicy | None,
+    ) -> None:
         super().__init__(host, port, timeout=timeout, context=context)
-        self._pin = pin
+        self._pin, self._tls, self._addresses = pin, context, addresses
 
     def connect(self) -> None:
-        """Connect; ConnectorError ``cloud.trust`` when the certificate is not the pinned one."""
-        super().connect()
+        """Connect to the address that was judged, and prove the name on top of it.
+
+        ConnectorError: ``cloud.address_refused``, ``cloud.trust`` when the certificate is not the pinned one.
+        """
+        opened = open_socket(self.host, self.port, self.timeout, self._addresses)
+        try:
+            self.sock = self._tls.wrap_socket(opened, server_hostname=self.host)
+        except BaseException:
+            opened.close()
+            raise
         if not self._pin:
             return
-        assert isinstance(self.sock, ssl.SSLSocket)
         presented = hashlib.sha256(self.sock.getpeercert(binary_form=True) or b"").hexdigest()
         if not hmac.compare_digest(presented, self._pin):
             self.close()
@@ -50,6 +68,7 @@ class Trust:
 
     def __init__(self, access: Access) -> None:
         self.pin = _pin(access.thumbprint)
+        self.addresses = access.addresses
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         if self.pin:
@@ -71,12 +90,16 @@ class Trust:
 
     def connection(self, host: str, port: int, timeout_s: float) -> PinnedConnection:
         """Return a connection that is not yet open."""
-        return PinnedConnection(host, port, timeout=timeout_s, context=self.context, pin=self.pin)
+        return PinnedConnection(
+            host, port, timeout=timeout_s, context=self.context, pin=self.pin, addresses=self.addresses
+        )
 
 
-def refusal(host: str, port: int, error: ssl.SSLCertVerificationError, timeout_s: float) -> ConnectorError:
+def refusal(
+    host: str, port: int, error: ssl.SSLCertVerificationError, timeout_s: float, addresses: AddressPolicy | None
+) -> ConnectorError:
     """Explain a certificate that no CA vouches for, and name its fingerprint so that it can be pinned."""
-    shown = presented(host, port, timeout_s)
+    shown = presented(host, port, timeout_s, addresses)
     fingerprint = f" (its SHA-256 fingerprint is {_colons(shown)})" if shown else ""
     return ConnectorError(
         "cloud.trust",
@@ -86,18 +109,13 @@ def refusal(host: str, port: int, error: ssl.SSLCertVerificationError, timeout_s
     )
 
 
-def presented(host: str, port: int, timeout_s: float) -> str:
+def presented(host: str, port: int, timeout_s: float, addresses: AddressPolicy | None) -> str:
     """Return the fingerprint of the certificate that a server shows, "" when it shows none; sends nothing to it."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     try:
-        with (
-            socket.create_connection((host, port), timeout_s) as raw,
-            context.wrap_socket(raw, server_hostname=host) as secured,
-        ):
-            return hashlib.sha256(secured.getpeercert(binary_form=True) or b"").hexdigest()
-    except OSError:
+        certificate = shown_certificate(host, port, timeout_s, addresses)
+    except (OSError, ConnectorError):
         return ""
+    return hashlib.sha256(certificate).hexdigest()
 
 
 def _pin(thumbprint: str) -> str:
