@@ -142,6 +142,11 @@ def system_lookup(host: str, port: int) -> list[str]:
     return [_scoped(entry[4]) for entry in found]
 
 
+def looked_up(host: str, port: int, timeout_s: float | None, lookup: Lookup | None = None) -> list[str]:
+    """Ask the resolver within a deadline; OSError when it does not know the name or does not answer."""
+    return list(dict.fromkeys(_within(timeout_s, lambda: list((lookup or system_lookup)(host, port)))))
+
+
 def resolve(
     host: str,
     port: int,
@@ -163,8 +168,7 @@ def resolve(
     if itself is not None:
         found: list[IPAddress] = [itself]
     else:
-        texts = _within(timeout_s, lambda: list((lookup or system_lookup)(host, port)))
-        found = [ipaddress.ip_address(text) for text in dict.fromkeys(texts)]
+        found = [ipaddress.ip_address(text) for text in looked_up(host, port, timeout_s, lookup)]
     if not found:
         raise socket.gaierror(socket.EAI_NONAME, f"{host} has no address")
     for address in found:

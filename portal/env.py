@@ -7,13 +7,14 @@ the value (as Docker and Kubernetes mount their secrets).
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-Kind = Literal["text", "secret", "integer", "number", "boolean", "list", "path"]
+Kind = Literal["text", "secret", "integer", "number", "boolean", "list", "networks", "path"]
 Reader = Literal["portal", "launcher", "tests"]
 
 TRUE = {"1", "true", "yes", "on"}
@@ -62,7 +63,9 @@ class Variable:
                 raise ValueError("is neither 1 nor 0")
             value = lowered in TRUE
         elif self.kind == "list":
-            value = [part.strip() for part in text.split(",") if part.strip()]
+            value = _parts(text)
+        elif self.kind == "networks":
+            value = [_network(part) for part in _parts(text)]
         elif self.kind == "path":
             value = Path(text).expanduser()
         if self.choices and value not in self.choices:
@@ -72,6 +75,17 @@ class Variable:
     def shown(self, text: str) -> str:
         """Return the value as an error message may show it: never a secret."""
         return "(hidden)" if self.kind == "secret" else repr(text)
+
+
+def _parts(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _network(text: str) -> str:
+    try:
+        return str(ipaddress.ip_network(text))
+    except ValueError as error:
+        raise ValueError(f"holds {text!r}, which is no network such as 10.0.0.0/8 ({error})") from None
 
 
 VARIABLES: tuple[Variable, ...] = (
@@ -133,6 +147,13 @@ VARIABLES: tuple[Variable, ...] = (
         "ESCALE_MACHINE_CA",
         "path",
         "PEM file of the authority that signed that address's certificate; unset means a public one.",
+    ),
+    Variable(
+        "ESCALE_CLOUD_NETWORKS",
+        "networks",
+        "The networks that clouds may be in, as `10.20.0.0/16,2001:db8::/32`; checked when a cloud is entered and at "
+        "each connection. Empty allows every network. Link-local and metadata addresses are refused whatever stands "
+        "here, and outside the sandbox the portal's own loopback.",
     ),
     Variable("ESCALE_DEBUG", "boolean", "1 shows Django's debug pages. Refused outside the sandbox.", default=False),
     Variable(
@@ -263,7 +284,9 @@ def load(
                     f"{variable.name} is not set - {variable.doc.split('.')[0].strip()} - "
                     f"set it (docs/settings.md), or use `make run` for a sandbox that makes its own."
                 )
-            values[variable.name] = [] if variable.kind == "list" and variable.default is None else variable.default
+            values[variable.name] = (
+                [] if variable.kind in ("list", "networks") and variable.default is None else variable.default
+            )
             continue
         try:
             values[variable.name] = variable.convert(text)
@@ -354,9 +377,12 @@ def document() -> str:
 def _kind(variable: Variable) -> str:
     if variable.choices:
         return " or ".join(f"`{choice}`" for choice in variable.choices)
-    return {"boolean": "1 or 0", "list": "list, by commas", "secret": "secret (or `_FILE`)"}.get(
-        variable.kind, variable.kind
-    )
+    return {
+        "boolean": "1 or 0",
+        "list": "list, by commas",
+        "networks": "networks, by commas",
+        "secret": "secret (or `_FILE`)",
+    }.get(variable.kind, variable.kind)
 
 
 def _default(variable: Variable) -> str:

@@ -21,6 +21,7 @@ ESCALE_URL = ENV["ESCALE_URL"].rstrip("/")
 ESCALE_MACHINE_URL = (ENV["ESCALE_MACHINE_URL"] or ESCALE_URL).rstrip("/")
 ESCALE_MACHINE_CA = ENV["ESCALE_MACHINE_CA"]
 METRICS_TOKEN = ENV["METRICS_TOKEN"]
+CLOUD_NETWORKS = tuple(ENV["ESCALE_CLOUD_NETWORKS"])
 
 _address = urlsplit(ESCALE_URL)
 _https = _address.scheme == "https"
@@ -39,6 +40,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.humanize",
+    "django.contrib.postgres",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "django_htmx",

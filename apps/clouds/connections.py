@@ -339,7 +339,7 @@ def _connector(cloud: Cloud, username: str, password: str, timeout_s: float) -> 
     try:
         addresses.check(cloud.address)
     except Fault as problem:
-        raise ConnectorError("cloud.invalid", problem.message, permanent=True) from None
+        raise ConnectorError(problem.code, problem.message, permanent=True) from None
     access = Access(
         kind=cloud.kind,
         address=cloud.address,
@@ -350,6 +350,7 @@ def _connector(cloud: Cloud, username: str, password: str, timeout_s: float) -> 
         thumbprint=cloud.thumbprint,
         timeout_s=timeout_s,
         options=dict(cloud.options),
+        addresses=addresses.policy(),
     )
     try:
         return registry.connect(access)

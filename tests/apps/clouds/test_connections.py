@@ -201,7 +201,7 @@ def test_an_address_changed_behind_our_back_is_checked_again(paris, scripted):
     Cloud.objects.update(address="169.254.169.254")
     with pytest.raises(ConnectorError) as caught:
         connections.connect(paris)
-    assert caught.value.code == "cloud.invalid"
+    assert caught.value.code == "cloud.address_refused"
     assert not scripted.made
 
 
