@@ -17,6 +17,7 @@ from engine.findings import Finding
 Place = Literal["project", "service", "volume", "network"]
 
 _NAME = {"type": "string", "minLength": 1, "maxLength": 200}
+_IDENTITY = {"type": "string", "pattern": r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$"}
 _CPUS = {"type": "number", "exclusiveMinimum": 0, "maximum": 1024}
 _SIZE = {"type": ["string", "integer"], "pattern": r"^\s*\d+(\.\d+)?\s*([kKmMgGtT](i?[bB])?)?\s*$", "minimum": 1}
 _ISOLATION = {"enum": ["shared", "machine"]}
@@ -33,6 +34,17 @@ _RELATION = {
 }
 # Not `oneOf`: its messages cannot say which branch was meant.
 _RELATIONS = {"if": {"type": "array"}, "then": {"items": _RELATION}, "else": _RELATION}
+# Like a relation, for its messages: a name, or a map that may also ask for a label.
+_PLACE = {
+    "if": {"type": "object"},
+    "then": {
+        "type": "object",
+        "properties": {"cloud": _NAME, "label": _NAME},
+        "minProperties": 1,
+        "additionalProperties": False,
+    },
+    "else": _NAME,
+}
 _CANVAS = {"type": ["object", "array"], "description": "Positions on the designer's canvas; nothing reads them here."}
 HOST_NAME = r"^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$"
 """What a machine or region may be called: it becomes part of host names."""
@@ -83,6 +95,9 @@ SCHEMAS: Mapping[Place, Mapping[str, Any]] = {
         "cluster": _described(_NAME, "Name of the cluster; the one with the most free memory that fits else."),
         "datastore": _described(_NAME, "Name of the datastore for system disks and volumes."),
         "network": _described(_NAME, "Name of the existing network that every machine has its first card on."),
+        "place": _described(
+            _PLACE, "Cloud of all that names none itself; the one that the drawing is planned for else."
+        ),
         "isolation": _described(_ISOLATION, "`shared` packs services into machines, `machine` gives each replica one."),
         "placement": _described(
             _PLACEMENT,
@@ -138,6 +153,7 @@ SCHEMAS: Mapping[Place, Mapping[str, Any]] = {
                 "type": ["object", "null"],
                 "properties": {
                     "region": _described(_NAME, "Name of its region; the first one else."),
+                    "place": _described(_PLACE, "Cloud that it and its services stand on; that of its region else."),
                     "cpus": {
                         "type": "integer",
                         "minimum": 1,
@@ -156,6 +172,39 @@ SCHEMAS: Mapping[Place, Mapping[str, Any]] = {
                         "are spread over.",
                     },
                     "description": {"type": "string", "maxLength": 2000, "description": "What it is for."},
+                    "adopt": {
+                        "type": "object",
+                        "description": "The machine runs already: it is marked as this one and otherwise left as it "
+                        "is, and no drawing that leaves it out deletes it.",
+                        "properties": {
+                            "uuid": _described(_IDENTITY, "The cloud's identity of it (vSphere's instance UUID)."),
+                            "name": _described(_NAME, "What the cloud calls it."),
+                        },
+                        "required": ["uuid"],
+                        "additionalProperties": False,
+                    },
+                    "networks": {
+                        "type": "array",
+                        "maxItems": 64,
+                        "items": _NAME,
+                        "description": "Of an adopted machine: the networks that its cards are on, by the cloud's "
+                        "names.",
+                    },
+                    "disks": {
+                        "type": "array",
+                        "maxItems": 256,
+                        "description": "Of an adopted machine: the disks that it came with; they can grow.",
+                        "items": {
+                            "type": "object",
+                            "properties": {
+                                "label": _described(_NAME, "What the cloud calls the disk."),
+                                "size": _described(_SIZE, "Its size; it can grow and never shrinks."),
+                                "datastore": _described(_NAME, "Where it lies; nothing moves it."),
+                            },
+                            "required": ["label", "size"],
+                            "additionalProperties": False,
+                        },
+                    },
                 },
                 "additionalProperties": False,
             },
@@ -164,6 +213,9 @@ SCHEMAS: Mapping[Place, Mapping[str, Any]] = {
     },
     "service": {
         "region": _described(_NAME, "Name of its region; that of its machine, or the first one, else."),
+        "place": _described(
+            _PLACE, "Cloud that it stands on: that of its machine, its region or the whole drawing else."
+        ),
         "machine": _described(_NAME, "Name of the drawn machine, or pool, that its containers stand on."),
         "isolation": _described(_ISOLATION, "As for the project, for this service alone."),
         "placement": _described(_PLACEMENT, "As for the project, for this service's replicas alone."),
@@ -221,13 +273,15 @@ class Extensions:
             for section in ("regions", "machines"):
                 for name in self.project.get(section) or ():
                     yield ("x-escale", section, name)
+            if self.project.get("place"):
+                yield ("x-escale", "place")
             if self.project.get("canvas"):
                 yield ("x-escale", "canvas")
         for section, named in (("services", self.services), ("volumes", self.volumes), ("networks", self.networks)):
             for name, value in named.items():
                 yield (section, name, "x-escale")
                 if section == "services":
-                    for key in ("region", "machine"):
+                    for key in ("region", "machine", "place"):
                         if key in value:
                             yield (section, name, "x-escale", key)
 
@@ -338,7 +392,8 @@ def _explain(place: Place, problem: Any) -> str:
         for part in problem.instance_path:
             named = schema.get("additionalProperties") or None
             schema = schema.get("properties", {}).get(part) or named or schema
-            schema = _RELATION if "else" in schema else schema
+            if "else" in schema:
+                schema = schema["then"] if "properties" in schema["then"] else schema["else"]
         known = sorted(schema.get("properties", {}))
         close = [match for key in unknown for match in get_close_matches(key, known, 1)]
         hint = f"did you mean {close[0]!r}?" if close else f"known are {', '.join(known)}."

@@ -165,6 +165,8 @@ def _rows(properties: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str
 def _values(schema: Mapping[str, Any]) -> str:
     if "enum" in schema:
         return ", ".join(f"`{value}`" for value in schema["enum"])
+    if "else" in schema and "properties" in schema["then"]:
+        return "name of a cloud, or `{cloud: ..., label: ...}`"
     if "else" in schema:
         return "`{services: [...], mode: hard\\|soft}`, or a list"
     if "pattern" in schema:

@@ -43,6 +43,7 @@ TABLE: Mapping[str, Rule] = {
         H, "a plan may be for this region alone", "what crosses regions is approximated or dropped, beside its line"
     ),
     "x-escale.machines.*": Rule(H, "a machine of its own", "it says which services stand on it, or that it is plain"),
+    "x-escale.place": Rule(H, "the cloud of all that names none itself"),
     "x-escale.canvas": Rule(H, "kept for the designer; nothing else reads it"),
     "services": Rule(H, "each service runs in a container machine"),
     # What a service runs.
@@ -231,6 +232,7 @@ TABLE: Mapping[str, Rule] = {
     "services.*.deploy.resources.reservations.generic_resources": Rule(D, _SWARM + "nothing counts these"),
     "services.*.x-escale": Rule(H, "read for placement"),
     "services.*.x-escale.region": Rule(H, "planned with this region"),
+    "services.*.x-escale.place": Rule(H, "stands on this cloud"),
     "services.*.x-escale.machine": Rule(H, "stands on the machine of this name, or on those of the pool"),
     # Networks.
     "networks": Rule(H, "see each network"),
