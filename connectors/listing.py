@@ -43,9 +43,13 @@ class Item:
 class ListingPage:
     """A part of a listing.
 
-    ``full``: the page belongs to a listing from scratch; what none of its pages names has vanished once the page with
-    ``last`` is stored. Otherwise ``items`` are what came or changed, whole, and ``gone`` (kind, id) what vanished.
+    ``full``: the page belongs to a listing from scratch, whose first page has ``start``; what none of its pages names
+    has vanished once the page with ``last`` is stored. Otherwise ``items`` are what came or changed, whole, and
+    ``gone`` (kind, ref) what vanished; a thing that turned into one of another kind (a machine that became a template)
+    is gone as what it was. Naming what was never there does no harm.
     ``cursor`` is set on the last page: text for the next call, to be kept sealed, since it may hold a session's key.
+    It may be set on earlier pages too: then a listing that is cut goes on behind that page.
+    ``total`` tells how many items the listing will have, when the cloud says so; for people who wait.
     """
 
     items: tuple[Item, ...] = ()
@@ -53,6 +57,8 @@ class ListingPage:
     full: bool = False
     last: bool = False
     cursor: str = ""
+    start: bool = False
+    total: int | None = None
 
 
 class Listing(Protocol):
