@@ -8,16 +8,19 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from connectors.base import Access, Capability, ConnectorError, Handle, Health, Outcome
+from connectors.probing import Canary, Probe, Report
 from connectors.vsphere import (
     changing,
     checks,
     cloning,
     faults,
     folders,
+    moving,
     networks,
     observation,
     polling,
     power,
+    probing,
     removal,
     session,
     survey,
@@ -52,6 +55,9 @@ _VERBS: dict[str, _Verb] = {
     "machine.update": changing.update,
     "machine.detach": changing.detach,
     "machine.delete": removal.delete,
+    "machine.snapshot": moving.snapshot,
+    "machine.unsnapshot": moving.unsnapshot,
+    "machine.relocate": moving.relocate,
 }
 _INVERSE = {
     "folder.create": "folder.delete",
@@ -146,6 +152,16 @@ class VsphereConnector:
             return self.start(replace(inverse, verb=_INVERSE[verb]), back)
         return Outcome.done("nothing to undo")
 
+    def probes(self) -> tuple[Probe, ...]:
+        """Return what the flavour has to prove for a label."""
+        return probing.probes(flavour(self._access.flavour))
+
+    def examine(self, probe: str, canary: Canary) -> Report:
+        """Look at one thing that a label needs."""
+        return self._explained(
+            f"The probe {probe} could not be made", lambda cloud: probing.examine(cloud, probe, canary)
+        )
+
     def close(self) -> None:
         """Give the session back; the process's last connector logs out."""
         with self._lock:
@@ -197,6 +213,9 @@ _DONE = {
     "machine.update": "The machine could not be changed",
     "machine.detach": "The machine's disks could not be detached",
     "machine.delete": "The machine could not be deleted",
+    "machine.snapshot": "A snapshot could not be made",
+    "machine.unsnapshot": "The snapshots could not be removed",
+    "machine.relocate": "The machine could not be moved",
 }
 
 

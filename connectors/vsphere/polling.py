@@ -13,6 +13,7 @@ from connectors.vsphere import (
     faults,
     folders,
     machine,
+    moving,
     networks,
     power,
     properties,
@@ -43,6 +44,9 @@ _ON_MACHINE = {
     "machine.start": power.advance_start,
     "machine.stop": power.advance_stop,
     "machine.delete": removal.advance,
+    "machine.snapshot": moving.advance_snapshot,
+    "machine.unsnapshot": moving.advance_unsnapshot,
+    "machine.relocate": moving.advance_relocate,
 }
 
 
@@ -149,6 +153,9 @@ _DOING = {
     "off": "powering off",
     "destroy": "deleting",
     "discard": "settling on one machine",
+    "snapshot": "making a snapshot",
+    "unsnapshot": "removing snapshots",
+    "relocate": "moving",
 }
 
 

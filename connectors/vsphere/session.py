@@ -10,7 +10,7 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from xml.parsers.expat import ExpatError
 
@@ -18,7 +18,7 @@ from connectors.base import Access, ConnectorError
 from connectors.vsphere import soap
 from connectors.vsphere.faults import explained, is_a
 from connectors.vsphere.soap import Node, Ref, VimFault
-from connectors.vsphere.transport import Transport
+from connectors.vsphere.transport import Reply, Transport
 
 _COOKIE = "vmware_soap_session"
 _REFUSED_S = 20.0  # how long a refused login is believed without asking again, lest accounts are locked
@@ -95,6 +95,37 @@ class Session:
                 raise VimFault("CannotAccessFile", f"HTTP {reply.status}")
             return reply.body
         raise self._unstable()
+
+    def upload(self, path: str, content: bytes) -> None:
+        """Put a small file on a datastore (``/folder/…``), whole; one of that name is replaced."""
+        for _ in range(2):
+            generation = self._authenticated()
+            headers = {"Cookie": f'{_COOKIE}="{self._cookie}"', "Content-Type": "application/octet-stream"}
+            reply = self.transport.request("PUT", path, content, headers, repeatable=True)
+            if reply.status == 401:
+                self._forget(generation)
+                continue
+            if reply.status not in (200, 201, 204):
+                raise VimFault("CannotAccessFile", f"HTTP {reply.status}")
+            return
+        raise self._unstable()
+
+    def post_beside(self, path: str, body: Callable[[str], bytes], action: str) -> Reply:
+        """Call a service beside the vCenter's own that changes nothing; ``body`` is given the session's cookie."""
+        generation = self._authenticated()
+        for last in (False, True):
+            headers = {
+                "Content-Type": "text/xml; charset=UTF-8",
+                "SOAPAction": action,
+                "User-Agent": "escale",
+                "Cookie": f'{_COOKIE}="{self._cookie}"',
+            }
+            reply = self.transport.request("POST", path, body(self._cookie), headers, repeatable=True)
+            if last or reply.status != 401:
+                break
+            self._forget(generation)
+            generation = self._authenticated()
+        return reply
 
     # The service's own objects
 

@@ -177,3 +177,21 @@ def clone_events(template: Ref, since: datetime) -> Any:
         time=kind.ByTime(beginTime=since),
         eventTypeId=["VmBeingClonedEvent"],
     )
+
+
+def events_of(entity: Ref) -> Any:
+    """Return a filter for all events of one object."""
+    kind: Any = vim.event.EventFilterSpec
+    return kind(entity=kind.ByEntity(entity=managed(entity), recursion="self"))
+
+
+def relocation(*, host: Ref | None = None, pool: Ref | None = None, datastore: Ref | None = None) -> Any:
+    """Return where a machine moves to; what is None stays."""
+    spec = vim.vm.RelocateSpec()
+    if host is not None:
+        spec.host = managed(host)
+    if pool is not None:
+        spec.pool = managed(pool)
+    if datastore is not None:
+        spec.datastore = managed(datastore)
+    return spec
