@@ -10,7 +10,7 @@ from engine.compose.model import Project
 from engine.realise.notes import Path, Verdict
 from engine.realise.references import words
 
-_SHARING = ("network_mode", "ipc", "pid")
+SHARING = ("network_mode", "ipc", "pid")
 _RELATIONS = ("affinity", "anti_affinity")
 _SHOWN = 5
 
@@ -27,13 +27,13 @@ class Crossing:
 
 def names(project: Project) -> tuple[str, ...]:
     """Return the regions of a drawing in its order; empty when it has none, or none that can be read."""
-    return tuple(_named(_top(project), "regions"))
+    return tuple(named(top_of(project), "regions"))
 
 
 def clouds(project: Project) -> dict[str, str]:
     """Return region -> name of the cloud that it is meant for; empty text where the drawing names none."""
     found: dict[str, str] = {}
-    for name, body in _named(_top(project), "regions").items():
+    for name, body in named(top_of(project), "regions").items():
         cloud = body.get("cloud") if isinstance(body, Mapping) else None
         found[name] = cloud if isinstance(cloud, str) else ""
     return found
@@ -47,7 +47,7 @@ def region_of(project: Project) -> dict[str, str]:
     homes = machine_regions(project)
     found: dict[str, str] = {}
     for service in project.services():
-        extension = _extension(project, service)
+        extension = extension_of(project, service)
         machine, own = extension.get("machine"), extension.get("region")
         home = homes.get(machine) if isinstance(machine, str) else None
         found[service] = home or (own if isinstance(own, str) and own in regions else regions[0])
@@ -60,7 +60,7 @@ def machine_regions(project: Project) -> dict[str, str]:
     if not regions:
         return {}
     found: dict[str, str] = {}
-    for name, body in _named(_top(project), "machines").items():
+    for name, body in named(top_of(project), "machines").items():
         own = body.get("region") if isinstance(body, Mapping) else None
         found[name] = own if isinstance(own, str) and own in regions else regions[0]
     return found
@@ -76,9 +76,18 @@ def part(project: Project, region: str) -> Project:
         raise KeyError(region)
     homes = region_of(project)
     inside = {service for service, home in homes.items() if home == region}
+    top = _reduced(top_of(project), region, machine_regions(project))
+    return restricted(project, inside, top, unused=region == names(project)[0], without="region")
+
+
+def restricted(project: Project, inside: set[str], top: Mapping[str, Any], *, unused: bool, without: str) -> Project:
+    """Return the drawing with these services alone and what they use, under another top-level extension.
+
+    ``unused``: what no service of the whole drawing uses stays too. ``without``: the key of a service's extension that
+    has done its work, and goes.
+    """
     services = {name: _inside(body, inside) for name, body in project.services().items() if name in inside}
-    sections = _sections(project, services, region == names(project)[0])
-    top = _reduced(_top(project), region, machine_regions(project))
+    sections = _sections(project, services, unused)
     config = {**project.config, **sections, "services": services}
     if isinstance(config.get("x-escale"), Mapping):
         config["x-escale"] = top
@@ -88,7 +97,7 @@ def part(project: Project, region: str) -> Project:
             model["x-escale"] = top
         bodies = model.get("services")
         bodies = bodies if isinstance(bodies, Mapping) else {}
-        model["services"] = {name: _model(body, inside) for name, body in bodies.items() if name in inside}
+        model["services"] = {name: _model(body, inside, without) for name, body in bodies.items() if name in inside}
         for section, kept in sections.items():
             drawn = model.get(section)
             if isinstance(drawn, Mapping):
@@ -105,15 +114,15 @@ def crossings(project: Project, region: str) -> Iterator[Crossing]:
     inside = [service for service, home in homes.items() if home == region]
     services = project.services()
     for name in inside:
-        if "region" in _extension(project, name):
+        if "region" in extension_of(project, name):
             yield Crossing(
                 ("services", name, "x-escale", "region"), "honoured", "planned with this region", "x-escale.region"
             )
-        yield from _of_service(name, services[name], _extension(project, name), homes, region)
+        yield from _of_service(name, services[name], extension_of(project, name), homes, region)
         yield from _calls(name, services, homes, region)
     for section, using, reason in (
         ("networks", _networks, _NETWORK),
-        ("volumes", _volumes, _VOLUME),
+        ("volumes", volumes_of, _VOLUME),
     ):
         users: dict[str, list[str]] = {}
         for name, body in services.items():
@@ -152,7 +161,7 @@ def _of_service(
         if away(other):
             reason = f"{other} stands in the region {homes[other]}, where no link leads; give its published address"
             yield Crossing((*path, "links", position), "dropped", reason, "regions.links")
-    for key in _SHARING:
+    for key in SHARING:
         kind, _, other = str(body.get(key) or "").partition(":")
         if kind == "service" and away(other):
             reason = f"{other} stands in the region {homes[other]}: {name} has its own; put both into one region"
@@ -163,7 +172,7 @@ def _of_service(
             reason = f"{other} stands in the region {homes[other]}, and its volumes with it; put both into one region"
             yield Crossing((*path, "volumes_from", position), "dropped", reason, "regions.volumes_from")
     for key in ("uses", *_RELATIONS):
-        others = [other for other in dict.fromkeys(_related(extension, key)) if away(other)]
+        others = [other for other in dict.fromkeys(related(extension, key)) if away(other)]
         if others:
             honoured = key == "anti_affinity"
             reason = f"{_where(others, homes)}: " + (
@@ -211,7 +220,7 @@ def _inside(body: Mapping[str, Any], inside: set[str]) -> dict[str, Any]:
     for key in ("depends_on", "links", "volumes_from"):
         if body.get(key) and not kept[key]:
             del kept[key]
-    for key in _SHARING:
+    for key in SHARING:
         kind, _, other = str(body.get(key) or "").partition(":")
         if kind == "service" and other not in inside:
             del kept[key]
@@ -222,11 +231,11 @@ def _may_stay(other: str, inside: set[str], key: str) -> bool:
     return other in inside or (key == "volumes_from" and other == "container")
 
 
-def _model(body: Any, inside: set[str]) -> Any:
-    """Return a service of the merged model with the relations of its extension that stay; its region says no more."""
+def _model(body: Any, inside: set[str], without: str) -> Any:
+    """Return a service of the merged model with the relations of its extension that stay, less what says no more."""
     if not isinstance(body, Mapping) or not isinstance(body.get("x-escale"), Mapping):
         return body
-    extension = {key: value for key, value in body["x-escale"].items() if key != "region"}
+    extension = {key: value for key, value in body["x-escale"].items() if key != without}
     if isinstance(extension.get("uses"), list):
         extension["uses"] = [other for other in extension["uses"] if other in inside]
         if not extension["uses"]:
@@ -250,7 +259,8 @@ def _relation(relation: Any, inside: set[str]) -> Any:
     return {**relation, "services": services} if services else None
 
 
-def _related(extension: Mapping[str, Any], key: str) -> Iterator[str]:
+def related(extension: Mapping[str, Any], key: str) -> Iterator[str]:
+    """Yield the services that a relation of an extension names."""
     value = extension.get(key)
     if key == "uses":
         yield from (other for other in value or () if isinstance(other, str))
@@ -264,10 +274,10 @@ def _reduced(top: Mapping[str, Any], region: str, homes: Mapping[str, str]) -> d
     """Return the top-level extension with one region and its machines, which then need not name it."""
     machines = {
         name: {key: value for key, value in body.items() if key != "region"} if isinstance(body, Mapping) else body
-        for name, body in _named(top, "machines").items()
+        for name, body in named(top, "machines").items()
         if homes[name] == region
     }
-    kept = {**top, "regions": {region: _named(top, "regions")[region]}}
+    kept = {**top, "regions": {region: named(top, "regions")[region]}}
     if "machines" in top:
         kept["machines"] = machines
     return kept
@@ -294,7 +304,8 @@ def _networks(body: Mapping[str, Any]) -> Iterator[str]:
     yield from body.get("networks") or ()
 
 
-def _volumes(body: Mapping[str, Any]) -> Iterator[str]:
+def volumes_of(body: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the named volumes that a service mounts."""
     for mount in body.get("volumes") or ():
         if mount.get("type") == "volume" and mount.get("source"):
             yield str(mount["source"])
@@ -308,19 +319,22 @@ def _secrets(body: Mapping[str, Any]) -> Iterator[str]:
     yield from (str(entry["source"]) for entry in body.get("secrets") or ())
 
 
-_USING = {"networks": _networks, "volumes": _volumes, "configs": _configs, "secrets": _secrets}
+_USING = {"networks": _networks, "volumes": volumes_of, "configs": _configs, "secrets": _secrets}
 
 
-def _top(project: Project) -> Mapping[str, Any]:
+def top_of(project: Project) -> Mapping[str, Any]:
+    """Return the top-level extension; empty when there is none, or none that is a map."""
     top = project.extensions().get("x-escale")
     return top if isinstance(top, Mapping) else {}
 
 
-def _named(top: Mapping[str, Any], key: str) -> dict[str, Any]:
+def named(top: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """Return a section of the top-level extension by name; empty when it is no map."""
     section = top.get(key)
     return {str(name): body for name, body in section.items()} if isinstance(section, Mapping) else {}
 
 
-def _extension(project: Project, service: str) -> Mapping[str, Any]:
+def extension_of(project: Project, service: str) -> Mapping[str, Any]:
+    """Return a service's extension; empty when there is none, or none that is a map."""
     extension = project.extensions("services", service).get("x-escale")
     return extension if isinstance(extension, Mapping) else {}
