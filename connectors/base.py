@@ -20,13 +20,22 @@ Handle = str
 
 
 class Capability(StrEnum):
-    """Name what a connector can do beside the verbs that all must have."""
+    """Name what a connector can do beside the verbs that all must have.
+
+    ``FIREWALLS``: the cloud shuts machines off from outside of their networks, and has the verbs ``firewall.*``.
+    ``BALANCERS``: it has the verbs ``balancer.*``. ``OWN_GROUND``: no network is shared, so that each deployment gets
+    an address range of its own (``Folder.cidr``, ``Folder.zone``) and all its networks are made for it
+    (``Network.access``). Whether machines come in sizes, and which of them may be spot, is told by the inventory.
+    """
 
     CREATE_NETWORK = "create_network"
     DATA_DISKS = "data_disks"
     GUEST_ADDRESS = "guest_address"
     PROGRESS = "progress"
     CANCEL = "cancel"
+    FIREWALLS = "firewalls"
+    BALANCERS = "balancers"
+    OWN_GROUND = "own_ground"
 
 
 class ConnectorError(Exception):

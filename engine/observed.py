@@ -76,7 +76,7 @@ class SizeFact:
 class QuotaFact:
     """Describe a limit that a cloud sets: how much of something there may be, and how much there is."""
 
-    name: str  # "vcpus", "spot_vcpus", "vpcs", "volumes_gib", "balancers", …
+    name: str  # "vcpus", "spot_vcpus", "vpcs", "volumes_gib", "balancers", "firewalls", "machines"
     limit: float
     used: float
     code: str = ""  # the cloud's own ("L-1216C47A")
@@ -94,6 +94,7 @@ class Inventory:
     machines: int = 0
     sizes: tuple[SizeFact, ...] = ()  # empty: any size can be made
     quotas: tuple[QuotaFact, ...] = ()
+    userdata_bytes: int = 0  # most user-data that a machine is given, compressed (EC2: 16,384); 0: a guestinfo value's
 
     def to_json(self) -> dict[str, Any]:
         """Return the inventory as plain data."""
@@ -114,6 +115,7 @@ class Inventory:
             machines=data.get("machines", 0),
             sizes=tuple(SizeFact(**fact) for fact in data.get("sizes", ())),
             quotas=tuple(QuotaFact(**fact) for fact in data.get("quotas", ())),
+            userdata_bytes=data.get("userdata_bytes", 0),
         )
 
 
@@ -124,7 +126,9 @@ class Target:
     ``defaults`` keys, all optional: template, cluster, datastore, network (names), machine_cpus,
     machine_memory_mib, max_machine_cpus, max_machine_memory_mib, volume_size_gib, private_supernet (CIDR),
     isolation ("shared" | "machine"), placement ("DEFAULT" | "SPREAD" | "BINPACK"), container_engine ("docker" |
-    "podman"), container_cpus, container_memory_mib (for a service that declares nothing), cpu_overcommit.
+    "podman"), container_cpus, container_memory_mib (for a service that declares nothing), cpu_overcommit,
+    spot (true: machines that the cloud may take away, where it sells them), open_to (CIDRs that published ports are
+    opened to, on targets that shut everything else out; the whole internet else).
     machine_* are the smallest size of a machine, max_machine_* the largest.
     """
 
@@ -144,8 +148,9 @@ class ObservedResource:
     host, cluster, instance_uuid, bios_uuid, disks (list of {volume, path, size_gib, system}: volume is the key
     of one of ours or None; system is true for the disks that were cloned with the template, which may also be
     left out: a disk with neither is foreign, and keeps its machine from being deleted), tools, snapshots
-    (count). volume: size_gib, datastore, path, attached_to (machine's external id or None). network: name,
-    vlan. folder: path.
+    (count), size, spot. volume: size_gib, datastore, path, attached_to (machine's external id or None). network:
+    name, vlan. folder: path. firewall: name, rules (list of ``Rule.to_json``). balancer: name, address, listeners
+    (list of ``Listener.to_json``), machines (external ids of those that it leads to). Lists in any order.
     """
 
     key: str

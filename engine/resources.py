@@ -49,20 +49,37 @@ class Owner:
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """The container of one deployment's machines on the target (a vSphere folder)."""
+    """The container of one deployment's machines on the target (a vSphere folder, a VPC).
+
+    ``cidr`` and ``zone`` are set where a deployment gets a ground of its own (``Capability.OWN_GROUND``): the address
+    range (a /16 at most) that the subnets of all its networks lie in, and the name of the one cluster, there an
+    availability zone, that all of it stands in. Both are fixed for its life.
+    """
 
     kind: ClassVar[Kind] = "folder"
     key: str  # always "folder:deployment"
     path: tuple[str, ...]  # ("escale", organization, project, deployment-1a2b3c4d)
+    cidr: str | None = None
+    zone: str | None = None
 
     def aspects(self) -> dict[str, Any]:
         """Return what can change about the folder."""
-        return {"path": list(self.path)}
+        return {"path": list(self.path), **self.ground()}
+
+    def ground(self) -> dict[str, str]:
+        """Return what of its own ground is given."""
+        given = (("cidr", self.cidr), ("zone", self.zone))
+        return {name: value for name, value in given if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """A network that machines attach to; either found on the target or created for the deployment."""
+    """A network that machines attach to; either found on the target or created for the deployment.
+
+    ``access`` is set for a subnet of a deployment's own ground: "public" (machines get public addresses, and reach
+    the internet through it) or "private". Its ``subnet`` is then the network's own, and fixed for its life; the
+    subnet of a mere wire ("") is only what the machines' addresses are taken from.
+    """
 
     kind: ClassVar[Kind] = "network"
     key: str  # "network:backnet"
@@ -70,10 +87,12 @@ class Network:
     managed: bool  # False: exists already and is never changed or deleted
     subnet: str | None = None  # CIDR of the static addresses, None: the network's own DHCP
     vlan: int | None = None
+    access: str = ""
 
     def aspects(self) -> dict[str, Any]:
         """Return what can change about the network."""
-        return {"network": {"name": self.name, "managed": self.managed, "vlan": self.vlan}}
+        own = {"access": self.access, "subnet": self.subnet} if self.access else {}
+        return {"network": {"name": self.name, "managed": self.managed, "vlan": self.vlan, **own}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +191,7 @@ class DiskMount:
     ``unit`` is the SCSI unit that the connector attaches the disk at, on a paravirtual controller (1-15 but 7; the
     agent takes no blank disk at any other): the guest finds a disk that is still blank by it, and by its file
     system's UUID from then on.
+    Where a cloud names devices instead (EC2), unit n is the device ``device_name(n)``: 1 is /dev/sdf.
     A machine's mounts keep their units for life; new ones get the lowest that is free.
     """
 
@@ -182,6 +202,11 @@ class DiskMount:
     def to_json(self) -> dict[str, Any]:
         """Return the mount as plain data."""
         return {"volume": self.volume, "path": self.path, "unit": self.unit}
+
+
+def device_name(unit: int) -> str:
+    """Return the device name that a data disk of a unit is attached as, where a cloud names devices: /dev/sdf is 1."""
+    return f"/dev/sd{chr(ord('e') + unit)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,11 +229,26 @@ class Workload:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnDisk:
+    """A disk that an adopted machine came with; ``label`` is what the cloud calls it, unique on its machine."""
+
+    label: str
+    size_mib: int
+    datastore: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the disk as plain data."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
 class Machine:
     """A virtual machine that hosts containers, or a plain one that is only cloned and named.
 
     ``userdata`` is a cloud-config document as data (see ``engine.userdata``), with placeholders
     where a one-time fetch token stands at run time, so that the plan never holds a secret.
+    ``adopted``: the cloud's identity (instance UUID, EC2 id) of a machine that somebody else made; such a machine has
+    no template, and its networks and disks are known by the cloud's names, since they are only looked at.
     """
 
     kind: ClassVar[Kind] = "machine"
@@ -229,14 +269,32 @@ class Machine:
     firewall: str | None = None  # key of a Firewall, on targets that shut everything else out
     spot: bool = False  # may be taken away by the cloud, for a lower price
     plain: bool = False  # nothing of ours runs in it, and nobody knows whether its guest reports anything
+    # Where machines come in sizes only (Inventory.sizes): the size's name, whose CPUs and memory ``cpus`` and
+    # ``memory_mib`` then are, and the CPUs and MiB that were asked for.
+    size: str | None = None
+    asked: tuple[int, int] | None = None
+    adopted: str | None = None
+    own_networks: tuple[str, ...] = ()  # of an adopted machine, in the order of its cards
+    own_disks: tuple[OwnDisk, ...] = ()
 
     def aspects(self) -> dict[str, Any]:
         """Return what can change apart from each other; the planner compares aspect by aspect.
 
         ``template``, ``cluster`` and ``nics`` can only be changed by replacing the machine. ``addresses`` are
         part of the metadata that the guest reads at its next boot. ``datastore`` matters at creation alone.
+        What only some targets have stands in it where it is given.
         """
+        if self.adopted is not None:
+            return {
+                "adopted": self.adopted,
+                "cpus": self.cpus,
+                "memory_mib": self.memory_mib,
+                "own_networks": list(self.own_networks),
+                "own_disks": [[disk.label, disk.size_mib] for disk in self.own_disks],
+            }
+        given = (("size", self.size), ("firewall", self.firewall), ("spot", self.spot))
         return {
+            **{name: value for name, value in given if value},
             "template": self.template,
             "cluster": self.cluster,
             "nics": [nic.network for nic in self.nics],
@@ -256,12 +314,17 @@ def to_json(resource: Resource) -> dict[str, Any]:
     """Return a resource as JSON-able data with its kind; nested data is shared with the resource, not copied."""
     match resource:
         case Folder():
-            return {"kind": "folder", "key": resource.key, "path": list(resource.path)}
+            return {"kind": "folder", "key": resource.key, "path": list(resource.path), **resource.ground()}
         case Machine():
             body: dict[str, Any] = {"kind": "machine", **{name: getattr(resource, name) for name in _MACHINE_FIELDS}}
             body["nics"] = [nic.to_json() for nic in resource.nics]
             body["disks"] = [disk.to_json() for disk in resource.disks]
             body["workloads"] = [workload.to_json() for workload in resource.workloads]
+            body["asked"] = None if resource.asked is None else list(resource.asked)
+            if resource.adopted is not None:
+                body["adopted"] = resource.adopted
+                body["own_networks"] = list(resource.own_networks)
+                body["own_disks"] = [disk.to_json() for disk in resource.own_disks]
             return body
         case Firewall():
             return {
@@ -287,7 +350,8 @@ def to_json(resource: Resource) -> dict[str, Any]:
 _FIELDS: dict[str, tuple[str, ...]] = {
     kind.kind: tuple(field.name for field in fields(kind)) for kind in (Network, Volume)
 }
-_MACHINE_FIELDS = tuple(field.name for field in fields(Machine))
+_OF_ADOPTED = ("adopted", "own_networks", "own_disks")  # written for adopted machines alone
+_MACHINE_FIELDS = tuple(field.name for field in fields(Machine) if field.name not in _OF_ADOPTED)
 
 # Notes that travel beside a resource's own fields: its hash, and what the planner writes into an action's spec.
 _BESIDE = frozenset({"kind", "config_hash", "drawn", "state"})
@@ -298,7 +362,7 @@ def from_json(data: Mapping[str, Any]) -> Resource:
     body = {key: value for key, value in data.items() if key not in _BESIDE}
     match data["kind"]:
         case "folder":
-            return Folder(key=body["key"], path=tuple(body["path"]))
+            return Folder(**{**body, "path": tuple(body["path"])})
         case "network":
             return Network(**body)
         case "firewall":
@@ -313,6 +377,10 @@ def from_json(data: Mapping[str, Any]) -> Resource:
             body["nics"] = tuple(Nic(**nic) for nic in body["nics"])
             body["disks"] = tuple(DiskMount(**disk) for disk in body["disks"])
             body["workloads"] = tuple(Workload(**workload) for workload in body["workloads"])
+            body["asked"] = tuple(body["asked"]) if body.get("asked") else None
+            if "adopted" in body:
+                body["own_networks"] = tuple(body["own_networks"])
+                body["own_disks"] = tuple(OwnDisk(**disk) for disk in body["own_disks"])
             return Machine(**body)
         case other:
             raise KeyError(f"unknown resource kind {other!r}")

@@ -32,6 +32,7 @@ _INVERSE = {
     "machine.stop": "machine.start",
     "machine.detach": "machine.restore",
 }
+_USUAL = frozenset(Capability) - {Capability.FIREWALLS, Capability.BALANCERS, Capability.OWN_GROUND}
 _IRREVERSIBLE = frozenset({"folder.delete", "network.delete", "volume.delete", "machine.delete"})
 
 
@@ -41,15 +42,20 @@ class FakeConnector:
     ``access.options``: ``state`` path of the file (default: one per address in the temporary folder) ·
     ``duration_s`` of every task, or a mapping of verb to seconds, ``"*"`` for the others (default 0.02) ·
     ``boot_s`` from power-on to the first address (default 0.02) · ``password_sha256`` and ``thumbprint``
-    of the right ones (default: any) · ``inventory`` the bare cloud as ``Inventory.to_json``.
+    of the right ones (default: any) · ``inventory`` the bare cloud as ``Inventory.to_json`` · ``capabilities``
+    names of those it has.
     """
-
-    capabilities = frozenset(Capability)
 
     def __init__(self, access: Access) -> None:
         self._access, self._options = access, access.options
         default = Path(tempfile.gettempdir()) / f"escale-fake-{access.address.replace('/', '_')}.sqlite"
         self._store = Store(str(self._options.get("state", default)))
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """Return those of a vSphere, or the ones in ``access.options["capabilities"]``."""
+        given = self._options.get("capabilities")
+        return _USUAL if given is None else frozenset(Capability(name) for name in given)
 
     # Reads
 

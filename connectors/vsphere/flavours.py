@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 
 from connectors.base import Capability, ConnectorError
 
-_ALL = frozenset(Capability)
+_ALL = frozenset(Capability) - {Capability.FIREWALLS, Capability.BALANCERS, Capability.OWN_GROUND}
 
 
 @dataclass(frozen=True, slots=True)
