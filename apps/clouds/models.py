@@ -7,8 +7,8 @@ import uuid
 from django.db import models
 from django.db.models import Q
 
-from apps.clouds.querysets import CloudQuerySet
-from apps.tenancy.models import Organization
+from apps.clouds.querysets import CloudQuerySet, GrantQuerySet
+from apps.tenancy.models import Organization, Project
 
 
 class Cloud(models.Model):
@@ -24,14 +24,17 @@ class Cloud(models.Model):
     name = models.SlugField(max_length=63)
     title = models.CharField(max_length=120, blank=True)
     kind = models.CharField(max_length=20)  # connectors.registry.kinds()
-    flavour = models.CharField(max_length=20, blank=True)  # private, ovh, ibm, vmc
-    address = models.CharField(max_length=255)
+    flavour = models.CharField(max_length=20, blank=True)  # private, ovh, ibm, vmc, evs
+    address = models.CharField(max_length=255, blank=True)  # empty for kinds that know their own addresses
     ca_pem = models.TextField(blank=True)
     thumbprint = models.CharField(max_length=64, blank=True)  # SHA-256, lower-case hexadecimal without colons
     region = models.CharField(max_length=80, blank=True)
+    latitude = models.FloatField(null=True, blank=True)  # degrees north; for the map, together with the longitude
+    longitude = models.FloatField(null=True, blank=True)  # degrees east
     options = models.JSONField(default=dict, blank=True)
     defaults = models.JSONField(default=dict, blank=True)
     prices = models.JSONField(default=dict, blank=True)  # checking.prices; empty: nobody has given any
+    limits = models.JSONField(default=dict, blank=True)  # limits.KINDS; what is not named is not limited
     enabled = models.BooleanField(default=True)
     health = models.JSONField(null=True, blank=True)
     health_at = models.DateTimeField(null=True, blank=True)
@@ -66,3 +69,38 @@ class Credential(models.Model):
 
     def __str__(self) -> str:
         return f"credential {self.version} of {self.cloud_id}"
+
+
+class CloudGrant(models.Model):
+    """Another organization's right to deploy to a cloud: all of it, or one of its projects.
+
+    ``organization`` is what the typed slug stood for when it was typed, null when it stood for nothing: its owner
+    cannot tell the two apart. It holds from when an administrator of that organization has accepted it, lest anybody
+    put a cloud of theirs in front of strangers.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    cloud = models.ForeignKey(Cloud, on_delete=models.CASCADE, related_name="grants")
+    organization_slug = models.SlugField(max_length=63)  # as it was typed
+    project_slug = models.SlugField(max_length=63, blank=True)  # as it was typed; empty: all projects
+    organization = models.ForeignKey(
+        Organization, null=True, on_delete=models.CASCADE, related_name="granted_clouds", editable=False
+    )
+    project = models.ForeignKey(
+        Project, null=True, on_delete=models.CASCADE, related_name="granted_clouds", editable=False
+    )
+    accepted_at = models.DateTimeField(null=True, blank=True)
+    accepted_by = models.CharField(max_length=160, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = GrantQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["organization_slug", "project_slug", "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["cloud", "organization_slug", "project_slug"], name="cloud_grant_unique")
+        ]
+        indexes = [models.Index(fields=["organization", "accepted_at"], name="cloud_grant_holder_idx")]
+
+    def __str__(self) -> str:
+        return f"{self.organization_slug}/{self.project_slug or '*'}"

@@ -6,55 +6,68 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('tenancy', '0001_initial'),
+        ("tenancy", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Cloud',
+            name="Cloud",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('name', models.SlugField(max_length=63)),
-                ('title', models.CharField(blank=True, max_length=120)),
-                ('kind', models.CharField(max_length=20)),
-                ('flavour', models.CharField(blank=True, max_length=20)),
-                ('address', models.CharField(max_length=255)),
-                ('ca_pem', models.TextField(blank=True)),
-                ('thumbprint', models.CharField(blank=True, max_length=64)),
-                ('region', models.CharField(blank=True, max_length=80)),
-                ('options', models.JSONField(blank=True, default=dict)),
-                ('defaults', models.JSONField(blank=True, default=dict)),
-                ('enabled', models.BooleanField(default=True)),
-                ('health', models.JSONField(blank=True, null=True)),
-                ('health_at', models.DateTimeField(blank=True, null=True)),
-                ('inventory', models.JSONField(blank=True, null=True)),
-                ('inventory_at', models.DateTimeField(blank=True, null=True)),
-                ('refreshing_until', models.DateTimeField(blank=True, null=True)),
-                ('capabilities', models.JSONField(blank=True, default=list)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('removed_at', models.DateTimeField(blank=True, null=True)),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='clouds', to='tenancy.organization')),
+                ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ("name", models.SlugField(max_length=63)),
+                ("title", models.CharField(blank=True, max_length=120)),
+                ("kind", models.CharField(max_length=20)),
+                ("flavour", models.CharField(blank=True, max_length=20)),
+                ("address", models.CharField(max_length=255)),
+                ("ca_pem", models.TextField(blank=True)),
+                ("thumbprint", models.CharField(blank=True, max_length=64)),
+                ("region", models.CharField(blank=True, max_length=80)),
+                ("options", models.JSONField(blank=True, default=dict)),
+                ("defaults", models.JSONField(blank=True, default=dict)),
+                ("enabled", models.BooleanField(default=True)),
+                ("health", models.JSONField(blank=True, null=True)),
+                ("health_at", models.DateTimeField(blank=True, null=True)),
+                ("inventory", models.JSONField(blank=True, null=True)),
+                ("inventory_at", models.DateTimeField(blank=True, null=True)),
+                ("refreshing_until", models.DateTimeField(blank=True, null=True)),
+                ("capabilities", models.JSONField(blank=True, default=list)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("removed_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="clouds", to="tenancy.organization"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['name', 'id'],
+                "ordering": ["name", "id"],
             },
         ),
         migrations.CreateModel(
-            name='Credential',
+            name="Credential",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('sealed', models.BinaryField()),
-                ('version', models.PositiveIntegerField(default=1)),
-                ('rotated_at', models.DateTimeField(auto_now=True)),
-                ('cloud', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='credential', to='clouds.cloud')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("sealed", models.BinaryField()),
+                ("version", models.PositiveIntegerField(default=1)),
+                ("rotated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "cloud",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="credential", to="clouds.cloud"
+                    ),
+                ),
             ],
         ),
         migrations.AddConstraint(
-            model_name='cloud',
-            constraint=models.UniqueConstraint(condition=models.Q(('removed_at__isnull', True)), fields=('organization', 'name'), name='cloud_name_unique'),
+            model_name="cloud",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("removed_at__isnull", True)),
+                fields=("organization", "name"),
+                name="cloud_name_unique",
+            ),
         ),
     ]

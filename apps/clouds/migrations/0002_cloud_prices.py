@@ -4,15 +4,14 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('clouds', '0001_initial'),
+        ("clouds", "0001_initial"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='cloud',
-            name='prices',
+            model_name="cloud",
+            name="prices",
             field=models.JSONField(blank=True, default=dict),
         ),
     ]
