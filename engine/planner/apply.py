@@ -7,9 +7,11 @@ from typing import Any
 
 from engine import graph
 from engine.collector import paused_collector
+from engine.found import FoundMachine
 from engine.observed import ObservedResource, ObservedState
 from engine.plan import Change, Plan, ResourceChange
 from engine.planner import removal
+from engine.planner.adopted import Adopter
 from engine.planner.comparison import Verdict, compare, spec_of
 from engine.planner.ground import Ground
 from engine.planner.sides import (
@@ -31,15 +33,20 @@ def plan(
     prior: Mapping[str, Mapping[str, Any]],
     owner: Owner,
     target_name: str,
+    *,
+    adoptable: Mapping[str, FoundMachine] | None = None,
+    restore: bool = False,
 ) -> Plan:
     """Return the plan that makes what exists as drawn; empty when nothing differs.
 
     ``prior``: resource key -> what was applied last (an ``Action.spec`` or a ``Plan.desired`` entry), optionally with
     ``state``: "running" tells that a machine which is off now was switched off by somebody, and stays off; without it a
-    machine that is off is started. A plan with error findings must not be executed.
+    machine that is off is started. ``adoptable``: machines as they are now that the drawing adopts and that carry none
+    of the deployment's markers, by identity. ``restore``: what somebody changed on the cloud is not kept but undone.
+    A plan with error findings must not be executed.
     """
     with paused_collector():
-        return _Planner(desired, observed, prior, owner, target_name).run()
+        return _Planner(desired, observed, prior, owner, target_name, adoptable or {}, restore).run()
 
 
 class _Planner:
@@ -50,14 +57,18 @@ class _Planner:
         prior: Mapping[str, Mapping[str, Any]],
         owner: Owner,
         target_name: str,
+        adoptable: Mapping[str, FoundMachine],
+        restore: bool,
     ) -> None:
+        self.restore = restore
         self.desired, self.observed, self.owner, self.target = desired, observed, owner, target_name
         self.prior: dict[str, Applied] = read_prior(prior)
-        self.base = fingerprint(observed, prior)
+        self.base = fingerprint(observed, prior, adoptable)
         self.steps = Steps(owner)
         self.existing: Mapping[str, ObservedResource] = observed.resources
         self.now = Situation(desired.resources, self.existing, self.prior, self.steps)
-        self.ground = Ground(self.now)
+        self.ground = Ground(self.now, restore=restore)
+        self.adopter = Adopter(self.now, adoptable, restore=restore)
         self.releasing: set[str] = set()  # machines that are updated and give disks to others
         self.blocked: set[str] = set()  # machines that must not be deleted
         self._placed: dict[tuple[str, int], str] | None = None  # workload -> machine it was on
@@ -73,7 +84,10 @@ class _Planner:
         verdicts = self._compare()
         self._release(verdicts, gone)
         for machine in machines(wanted):
-            self._machine(machine, verdicts.get(machine.key))
+            if machine.adopted is not None:
+                self.adopter.plan(machine)
+            elif machine.key not in self.blocked or machine.key in verdicts:
+                self._machine(machine, verdicts.get(machine.key))
         self._order_starts()
         remover = removal.Remover(self.steps, self.existing, self.prior, self.blocked, self.doomed)
         remover.remove(
@@ -108,10 +122,18 @@ class _Planner:
         verdicts: dict[str, Verdict] = {}
         for machine in machines(self.desired.resources):
             found = self.existing.get(machine.key)
-            if found is None:
+            if found is None or machine.adopted is not None:
+                continue
+            if found.attributes.get("adopted"):
+                self._adopted_before(machine, found)
                 continue
             verdict = compare(
-                machine, self.prior.get(machine.key), found, self.ground.renewed_volumes, self.ground.moved_networks
+                machine,
+                self.prior.get(machine.key),
+                found,
+                self.ground.renewed_volumes,
+                self.ground.moved_networks,
+                self.restore,
             )
             verdicts[machine.key] = verdict
             for drift in verdict.kept:
@@ -123,6 +145,18 @@ class _Planner:
             if verdict.change == "replace" and self._may_go(found, machine.name, "replaced"):
                 self.doomed[machine.key] = action_key(machine.key, "machine.delete")
         return verdicts
+
+    def _adopted_before(self, machine: Machine, found: ObservedResource) -> None:
+        """Refuse to make a machine in the place of one that was adopted: that would replace what was never ours."""
+        self.blocked.add(machine.key)
+        self.steps.finding(
+            "plan.adopt_replaced",
+            "error",
+            f"{machine.key.partition(':')[2]} is an adopted machine ({found.attributes.get('name')}), and the drawing "
+            "no longer says so (adopt), so a new one would take its name: say `adopt` again, or give the new machine "
+            "another name; the adopted one is then released, and stays as it is.",
+        )
+        self.now.note(machine, "keep", "is an adopted machine, which is never replaced")
 
     def _may_go(self, found: ObservedResource, name: str, what: str) -> bool:
         problem = removal.objection(found, name, what)
@@ -208,6 +242,8 @@ class _Planner:
         for machine in machines(self.desired.resources):
             verdict = verdicts.get(machine.key)
             if verdict is not None and verdict.change != "replace" and not verdict.applies:
+                continue
+            if machine.adopted is not None:
                 continue
             for disk in machine.disks:
                 holder = self.now.holder(disk.volume)

@@ -16,6 +16,7 @@ from engine.userdata import HOME, read_file
 Detail = tuple[str, str, str]
 _COMPOSE = f"{HOME}/compose.yaml"
 _SETTINGS = f"{HOME}/machine.json"
+_SIZES = ("cpus", "memory_mib", "own_networks", "own_disks")  # what drift is kept of
 
 
 @dataclass(slots=True)
@@ -33,6 +34,7 @@ class Verdict:
     applies: bool = False
     rewires: bool = False  # data disks are attached or detached
     power: str = "keep"
+    there: bool = False  # the cloud has all of it already, so that only a marker is written
     kept: list[str] = field(default_factory=list)  # drift that is left alone
 
     @property
@@ -47,16 +49,21 @@ def compare(
     observed: ObservedResource,
     renewed: Iterable[str],
     moved_networks: Mapping[str, str],
+    restore: bool = False,
 ) -> Verdict:
     """Return what to do with a machine that exists.
 
     ``renewed`` are volumes that this plan makes again, ``moved_networks`` network -> why cards on it must be new.
+    ``restore``: undo what somebody changed on the cloud, where it would be kept otherwise.
     """
     before = applied.resource if applied and isinstance(applied.resource, Machine) else None
     verdict = Verdict("keep")
     marks = {config_hash(drawn)}
     effective = _effective(drawn, before, observed, verdict)
     marks.add(config_hash(effective))
+    if restore and effective is not drawn:
+        _restore(drawn, effective, verdict)
+        effective = drawn
     if before is None:
         if observed.config_hash not in marks:
             verdict.change, verdict.applies = "update", True
@@ -64,13 +71,13 @@ def compare(
     else:
         _replacement(drawn, before, observed, moved_networks, verdict)
         if verdict.change != "replace" and observed.config_hash not in marks:
-            _update(effective, drawn, before, verdict)
-    _attach(drawn, applied, observed, renewed, verdict)
+            _update(observed, drawn, before, verdict)
+    _attach(drawn, applied, observed, renewed, verdict, restore)
     for volume in renewed:
         if any(disk.volume == volume for disk in drawn.disks) and verdict.change == "keep":
             verdict.change, verdict.applies = "update", True
             verdict.causes.append(f"the data disk {_short(volume)} is made anew")
-    _power(applied, observed, verdict)
+    _power(applied, observed, verdict, restore)
     verdict.spec = spec_of(drawn if verdict.change == "replace" else effective, drawn)
     return verdict
 
@@ -78,13 +85,10 @@ def compare(
 def spec_of(effective: Machine, drawn: Machine) -> dict[str, Any]:
     """Return the spec of an action: what to apply, the marker to write, and the drawing's own values beside drift."""
     spec = {**to_json(effective), "config_hash": config_hash(drawn)}
-    beside = {
-        name: getattr(drawn, name)
-        for name in ("cpus", "memory_mib")
-        if getattr(drawn, name) != getattr(effective, name)
-    }
-    if beside:
-        spec["drawn"] = beside
+    differ = [name for name in _SIZES if getattr(drawn, name) != getattr(effective, name)]
+    if differ:
+        body = to_json(drawn)
+        spec["drawn"] = {name: body[name] for name in differ}
     return spec
 
 
@@ -101,6 +105,16 @@ def _effective(drawn: Machine, before: Machine | None, observed: ObservedResourc
     if not kept:
         return drawn
     return replace(drawn, cpus=kept.get("cpus", drawn.cpus), memory_mib=kept.get("memory_mib", drawn.memory_mib))
+
+
+def _restore(drawn: Machine, effective: Machine, verdict: Verdict) -> None:
+    """Turn sizes that were kept into a change back to the drawing's."""
+    verdict.change, verdict.applies, verdict.kept = "update", True, []
+    for name, title, unit in (("cpus", "CPUs", ""), ("memory_mib", "memory", " MiB")):
+        have, wanted = getattr(effective, name), getattr(drawn, name)
+        if have != wanted:
+            verdict.causes.append(f"{title} changed on the cloud: {have}{unit} -> {wanted}{unit} is restored")
+            verdict.details.append((title, f"{have}{unit}", f"{wanted}{unit}"))
 
 
 def _replacement(
@@ -141,7 +155,7 @@ def _replacement(
             verdict.details.append(("lost with the system disk", ", ".join(lost), ""))
 
 
-def _update(effective: Machine, drawn: Machine, before: Machine, verdict: Verdict) -> None:
+def _update(observed: ObservedResource, drawn: Machine, before: Machine, verdict: Verdict) -> None:
     ours, theirs = drawn.aspects(), before.aspects()
     changed = [
         name
@@ -151,8 +165,13 @@ def _update(effective: Machine, drawn: Machine, before: Machine, verdict: Verdic
     if not changed:
         return
     verdict.change, verdict.applies = "update", True
+    verdict.there = all(
+        name in ("cpus", "memory_mib") and observed.attributes.get(name) == ours[name] for name in changed
+    )
     for name, title, unit in (("cpus", "CPUs", ""), ("memory_mib", "memory", " MiB")):
-        if name in changed:
+        if name in changed and verdict.there:
+            verdict.causes.append(f"the drawing now has the {ours[name]}{unit or ' CPUs'} that are on the cloud")
+        elif name in changed:
             verdict.causes.append(f"{title} changed: {theirs[name]}{unit} -> {ours[name]}{unit}")
             verdict.details.append((title, f"{theirs[name]}{unit}", f"{ours[name]}{unit}"))
     if "disks" in changed:
@@ -167,7 +186,12 @@ def _update(effective: Machine, drawn: Machine, before: Machine, verdict: Verdic
 
 
 def _attach(
-    drawn: Machine, applied: Applied | None, observed: ObservedResource, renewed: Iterable[str], verdict: Verdict
+    drawn: Machine,
+    applied: Applied | None,
+    observed: ObservedResource,
+    renewed: Iterable[str],
+    verdict: Verdict,
+    restore: bool,
 ) -> None:
     """See to it that data disks which an interrupted operation took off are attached again."""
     if verdict.change == "replace" or observed.attributes.get("disks") is None:
@@ -177,7 +201,7 @@ def _attach(
     if not missing or verdict.rewires:
         return
     shown = ", ".join(map(_short, missing))
-    if applied is not None and applied.state == "running" and not verdict.applies:
+    if applied is not None and applied.state == "running" and not verdict.applies and not restore:
         verdict.kept.append(f"its data disk {shown} was detached on the cloud")
         return
     verdict.change, verdict.applies, verdict.rewires = "update", True, True
@@ -281,16 +305,16 @@ def _other(before: Machine, drawn: Machine) -> str:
     return "networks, volumes or secrets of its containers changed"
 
 
-def _power(applied: Applied | None, observed: ObservedResource, verdict: Verdict) -> None:
+def _power(applied: Applied | None, observed: ObservedResource, verdict: Verdict, restore: bool) -> None:
     power = str(observed.attributes.get("power") or "on")
     state = applied.state if applied else None
     if verdict.change == "replace":
         verdict.power = "restart"
         return
     if power == "on":
-        verdict.power = "restart" if verdict.change == "update" else "keep"
+        verdict.power = "restart" if verdict.change == "update" and not verdict.there else "keep"
         return
-    if state == "running" and not (power == "suspended" and verdict.change == "update"):
+    if state == "running" and not restore and not (power == "suspended" and verdict.change == "update"):
         # It ran when the last operation was done with it, so a person switched it off since.
         verdict.kept.append(f"it is {'switched off' if power == 'off' else power} on the cloud")
         return

@@ -16,8 +16,8 @@ from engine.resources import Folder, Network, Resource, Volume
 class Ground:
     """Compare folder, networks and volumes; remember what machines have to follow."""
 
-    def __init__(self, now: Situation) -> None:
-        self.now = now
+    def __init__(self, now: Situation, *, restore: bool = False) -> None:
+        self.now, self.restore = now, restore
         self.renewed_volumes: set[str] = set()
         self.moved_networks: dict[str, str] = {}  # network that is made anew -> why
 
@@ -83,7 +83,12 @@ class Ground:
                     "info",
                     f"{display_name(resource.key, resource)}: {name} is {have} on the cloud, {value} is drawn; the "
                     f"drawing "
-                    "did not change there, so it is kept.",
+                    "did not change there, so it is kept."
+                    + (
+                        " A disk cannot shrink, and a network is not renamed, so it cannot be restored."
+                        if self.restore
+                        else ""
+                    ),
                 )
 
     def volumes(self) -> None:
@@ -120,7 +125,7 @@ class Ground:
             return
         size = int(float(found.attributes.get("size_gib") or (before.size_gib if before else volume.size_gib)))
         was = before.size_gib if before else size
-        if volume.size_gib > size and volume.size_gib != was:
+        if volume.size_gib > size and (volume.size_gib != was or self.restore):
             cause = f"size changed: {size} -> {volume.size_gib} GiB"
             self.now.check_snapshots(self.now.holder(key), f"the volume {volume.name} would be extended")
             self.now.steps.act(

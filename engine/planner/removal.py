@@ -9,8 +9,10 @@ from engine import graph
 from engine.findings import Finding
 from engine.observed import ObservedResource, ObservedState
 from engine.plan import Change, ResourceChange
+from engine.planner.adopted import RELEASED, release
 from engine.planner.comparison import lost_with
 from engine.planner.sides import Applied, display_name, foreign_disks, own_disks, snapshots
+from engine.planner.situation import spec
 from engine.planner.steps import Steps, action_key
 from engine.resources import Machine
 from engine.userdata import HOME, read_file
@@ -154,6 +156,9 @@ class Remover:
 
     def _machine(self, key: str, found: ObservedResource, cause: str) -> None:
         name = self._name(key, found)
+        if found.attributes.get("adopted"):
+            self._let_go(key, found, name, cause)
+            return
         problem = objection(found, name, "deleted")
         self._note(key, found, "delete", cause)
         if problem is not None:
@@ -162,6 +167,14 @@ class Remover:
             return
         self.doomed[key] = action_key(key, "machine.delete")
         delete_machine(self.steps, found, self.prior.get(key), name, "delete", cause)
+
+    def _let_go(self, key: str, found: ObservedResource, name: str, cause: str) -> None:
+        """Release an adopted machine: it was there before us, and it stays."""
+        applied = self.prior.get(key)
+        resource = applied.resource if applied else None
+        release(self.steps, found, name, cause, spec(resource) if isinstance(resource, Machine) else {})
+        details = (("markers", "escale.*", ""),)
+        self.steps.change(ResourceChange(key, found.kind, name, "update", f"{cause}: {RELEASED}", details))
 
     def _order_stops(self, keys: Iterable[str]) -> None:
         """Stop what depends on others before the others."""

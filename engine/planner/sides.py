@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from engine.found import FoundMachine
 from engine.observed import ObservedResource, ObservedState
 from engine.resources import Machine, Resource, Volume, digest, from_json
 
@@ -46,10 +47,16 @@ def read_prior(prior: Mapping[str, Mapping[str, Any]]) -> dict[str, Applied]:
     return found
 
 
-def fingerprint(observed: ObservedState, prior: Mapping[str, Mapping[str, Any]]) -> str:
+def fingerprint(
+    observed: ObservedState,
+    prior: Mapping[str, Mapping[str, Any]],
+    adoptable: Mapping[str, FoundMachine] | None = None,
+) -> str:
     """Return the fingerprint of what a plan was made from; another one means that the plan is stale."""
+    adopted = {"adoptable": [found.stable() for _, found in sorted(adoptable.items())]} if adoptable else {}
     return digest(
         {
+            **adopted,
             "observed": [_stable(resource) for _, resource in sorted(observed.resources.items())],
             "strays": sorted([stray.key, stray.kind, stray.external_id] for stray in observed.strays),
             "prior": {

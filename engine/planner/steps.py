@@ -26,6 +26,8 @@ _WORDS = {
     "machine.update": "Update the machine",
     "machine.detach": "Detach the data disks of the machine",
     "machine.delete": "Delete the machine",
+    "machine.adopt": "Write Escale's markers on",
+    "machine.release": "Take Escale's markers off",
 }
 # In the order in which a person expects them, where dependencies leave a choice.
 _RANK = {verb: rank for rank, verb in enumerate(_WORDS)}

@@ -29,6 +29,7 @@ class Declared:
     template: str | None = None
     cluster: str | None = None
     datastore: str | None = None
+    adopted: Mapping[str, Any] | None = None  # the body of a machine that runs already, with its ``adopt``
 
     @property
     def path(self) -> tuple[str, ...]:
@@ -45,6 +46,7 @@ class Declarations:
     pins: Mapping[str, str] = field(default_factory=dict)
     of_label: Mapping[str, Declared] = field(default_factory=dict)
     named: frozenset[str] = frozenset()  # machines that services name: the others are plain
+    adopted: Mapping[str, Declared] = field(default_factory=dict)  # machines that run already, by name
 
     def plain(self, label: str) -> bool:
         """Tell whether a machine is a plain one: declared, and named by no service."""
@@ -56,12 +58,14 @@ def read_declarations(extensions: Extensions, services: Iterable[str], notes: No
     """Return what a drawing declares; what is wrong goes to the notes.
 
     Error findings: ``realise.region_unknown``, ``realise.region_conflict``, ``realise.machine_unknown``,
-    ``realise.machine_name`` (two machines of one name), ``realise.too_many_machines``.
+    ``realise.machine_name`` (two machines of one name), ``realise.too_many_machines``, ``realise.adopted_service``.
     """
     if not extensions.legible:
         return Declarations()
     regions = tuple(extensions.project.get("regions") or ())
-    machines = _machines(extensions, regions, notes)
+    everything = _machines(extensions, regions, notes)
+    adopted = {name: machine for name, machine in everything.items() if machine.adopted is not None}
+    machines = {name: machine for name, machine in everything.items() if machine.adopted is None}
     pins: dict[str, str] = {}
     for service in services:
         extension = extensions.services.get(service)
@@ -69,13 +73,21 @@ def read_declarations(extensions: Extensions, services: Iterable[str], notes: No
             continue
         name = extension.get("machine")
         path = ("services", service, "x-escale")
-        if name is not None and name not in machines:
+        if name in adopted:
+            notes.finding(
+                "realise.adopted_service",
+                "error",
+                f"The service {service} is drawn on {name}, a machine that runs already and is adopted as it is: "
+                "nothing is installed in it, so no container can start there. Draw the service on another machine.",
+                (*path, "machine"),
+            )
+        elif name is not None and name not in machines:
             _unknown(notes, "machine", f"The service {service}", name, machines, (*path, "machine"))
         elif name is not None:
             pins[service] = name
-        _check_region(service, extension, machines.get(name or ""), regions, notes)
+        _check_region(service, extension, everything.get(name or ""), regions, notes)
     of_label = {label: machine for machine in machines.values() for label in machine.labels}
-    return Declarations(regions, machines, pins, of_label, frozenset(pins.values()))
+    return Declarations(regions, machines, pins, of_label, frozenset(pins.values()), adopted)
 
 
 def _machines(extensions: Extensions, regions: tuple[str, ...], notes: Notes) -> dict[str, Declared]:
@@ -120,6 +132,7 @@ def _machines(extensions: Extensions, regions: tuple[str, ...], notes: Notes) ->
             body.get("template"),
             body.get("cluster"),
             body.get("datastore"),
+            body if "adopt" in body else None,
         )
     return machines
 

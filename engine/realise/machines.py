@@ -11,6 +11,7 @@ from engine.compose.model import Project
 from engine.observed import Target, TemplateFact
 from engine.plan import Requirements
 from engine.realise import verdicts
+from engine.realise.adopted import adopted_machines, refuse_stray_keys
 from engine.realise.declared import Declarations, Declared, read_declarations
 from engine.realise.desired import Desired
 from engine.realise.extension import Extensions, read_extensions
@@ -110,6 +111,9 @@ class _Realiser:
                 cluster=self.sites.cluster_of(machine),
                 datastore=datastores.get(machine.key) or self.sites.datastore_of(machine),
             )
+        adopted = adopted_machines(self.declarations.adopted, self.notes)
+        resources.update((machine.key, machine) for machine in adopted)
+        refuse_stray_keys(self.declarations.machines, self.extensions.project.get("machines") or {}, self.notes)
         self._tell_declared({machine.key: machine for machine in machines})
         verdicts.enter(self.notes, self.project.config, self.extensions.paths())
         return Desired(
@@ -307,6 +311,7 @@ class _Realiser:
             regions = {declared.region} if declared else {self._region(service) for service in host.services}
             if len(regions) == 1:
                 found[f"machine:{host.label}"] = regions.pop()
+        found.update((f"machine:{one.name}", one.region) for one in self.declarations.adopted.values() if one.region)
         return found
 
     def _region(self, service: str) -> str:
