@@ -125,6 +125,8 @@ def usual(
         Probe("canary.relocate.datastore", "mobility", verb="machine.relocate", resource=MACHINE,
               after=("canary.placed", "canary.detach"), left_out=datastore_left_out),
     ]  # fmt: skip
+    # The last one is the portal's own: it removes the canary, and looks whether anything of it is left.
+    probes.append(Probe("canary.destroy", "deploy"))
     if boundary:
         probes.insert(4, Probe("boundary", "deploy", required=False))
     return tuple(probes)

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from connectors.base import Access, Capability, ConnectorError, Handle, Health, Outcome
-from connectors.fake import faults, world
+from connectors.fake import examining, faults, world
 from connectors.fake.effects import Effects
 from connectors.fake.store import Store, count, dump
+from connectors.probing import EXTRA_VERBS, Canary, Probe, Report, usual
 from engine.findings import Finding
 from engine.observed import Inventory, ObservedResource, ObservedState
 from engine.plan import VERBS, Action
@@ -137,7 +138,7 @@ class FakeConnector:
 
     def start(self, action: Action, key: str) -> Outcome:
         """Begin a task, or find the one, or the thing, that this key has led to before."""
-        if action.verb not in VERBS | set(_INVERSE.values()):
+        if action.verb not in VERBS | EXTRA_VERBS | set(_INVERSE.values()):
             raise ConnectorError("cloud.invalid", f"The fake cloud knows no verb {action.verb!r}", permanent=True)
         rules = self._call(action.verb, action.resource)
         error = next((rule.error() for rule in rules if rule.mode == "refuse"), None)
@@ -304,6 +305,17 @@ class FakeConnector:
             return Outcome.done("nothing to undo")
         inverse = replace(action, verb=_INVERSE[action.verb], external_id=external_id or action.external_id)
         return self.start(inverse, key + "/undo")
+
+    def probes(self) -> tuple[Probe, ...]:
+        """Return what a cloud of this kind has to prove for a label."""
+        return usual()
+
+    def examine(self, probe: str, canary: Canary) -> Report:
+        """Look at one thing that a label needs; rules for ``examine:<probe>`` go wrong first."""
+        self._call(f"examine:{probe}")
+        with self._store.transaction() as db:
+            self._advance(db)
+            return examining.examine(probe, canary, Effects(db, self._options, time.time()))
 
     def close(self) -> None:
         """Close this thread's connection to the state file."""

@@ -233,6 +233,35 @@ class Effects:
         self.save(found["id"], found["data"])
         return {"external_id": found["id"]}
 
+    def _machine_snapshot(self, payload: Payload) -> Result:
+        found = self.machine(payload)
+        found["data"].update(snapshots=found["data"].get("snapshots", 0) + 1)
+        self.save(found["id"], found["data"])
+        return {"external_id": found["id"]}
+
+    def _machine_unsnapshot(self, payload: Payload) -> Result:
+        found = self.owned(payload)
+        if found is None:
+            return {"gone": True}
+        found["data"].update(snapshots=0)
+        self.save(found["id"], found["data"])
+        return {"external_id": found["id"]}
+
+    def _machine_relocate(self, payload: Payload) -> Result:
+        found, to, origin = self.machine(payload), payload["spec"]["to"], payload["spec"]["from"]
+        data = found["data"]
+        if data.get(to, origin) == origin:
+            if to == "host":
+                data["host"] = f"{data['cluster']}-host-2"
+            else:
+                names = [fact.name for fact in world.current(self.db, self.options).datastores]
+                others = [name for name in names if name != origin]
+                if not others:
+                    raise _missing("datastore", "beside " + str(origin), names)
+                data["datastore"] = others[0]
+            self.save(found["id"], data)
+        return {"external_id": found["id"], to: data[to]}
+
     def _machine_update(self, payload: Payload) -> Result:
         found, spec = self.machine(payload), payload["spec"]
         data = found["data"]

@@ -125,7 +125,9 @@ def _ground(cloud: Cloud, canary: Canary) -> Report:
     if not any(fact.hosts for fact in inventory.clusters):
         why = "No cluster that may be used has a host in service - nothing can run - look at the hosts"
         return Report("failed", why, "cloud.no_hosts", facts)
-    names = [fact.name for fact in inventory.networks]
+    # Where networks are segments, the standard ones that are there too are the provider's.
+    segments = Capability.CREATE_NETWORK not in cloud.flavour.capabilities
+    names = [fact.name for fact in sorted(inventory.networks, key=lambda fact: segments and fact.type != "nsx")]
     network = wanted.get("network") if wanted.get("network") in names else (names[0] if names else None)
     usable = sorted(placement.offered(cloud), key=lambda each: -each.free)
     if network is None or not usable:

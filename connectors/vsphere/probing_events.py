@@ -24,6 +24,7 @@ def examine(cloud: Cloud, found: Machine) -> Report:
             raise
         why = "The cloud's user may not read events - changes on the cloud would not be noticed - give it System.Read"
         return Report("failed", why, "label.events_refused")
+    events = sorted(events, key=lambda event: event.number("key"))
     kinds = [event.type for event in events]
     facts = {
         "events": len(events),
