@@ -126,7 +126,7 @@ def _quoted(text: str) -> str:
         code = ord(character)
         if character in '"\\':
             out.append("\\" + character)
-        elif 0xD800 <= code < 0xE000:
+        elif not code or 0xD800 <= code < 0xE000:  # what no file or database takes
             out.append("\\uFFFD")
         elif character.isprintable() and code != 0xFEFF:
             out.append(character)
