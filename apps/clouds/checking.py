@@ -5,25 +5,19 @@ from __future__ import annotations
 import ipaddress
 import json
 import re
-from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
 from cryptography import x509
-from django.conf import settings
 from django.utils.translation import gettext as _
 
+from apps.clouds import kinds as registered
+from apps.clouds import limits as bounds
+from apps.clouds import places
 from apps.tenancy.faults import fault
-from connectors import registry
 from engine.pricing import RATES
 
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-FLAVOURS: Mapping[str, tuple[str, ...]] = {
-    "vsphere": ("private", "ovh", "ibm", "vmc"),
-    "fake": ("private", "ovh", "ibm", "vmc"),
-}
-"""The flavours of each kind, the default first; kinds that are not named have none."""
-
 LARGEST_JSON_BYTES = 16_384
 LARGEST_PEM_BYTES = 131_072
 _RATE = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?")
@@ -54,12 +48,13 @@ class Problems:
 
 def kinds() -> list[str]:
     """Return the kinds that can be registered; the fake cloud writes files, so only the sandbox has it."""
-    return [kind for kind in registry.kinds() if kind != "fake" or settings.SANDBOX]
+    return [kind.name for kind in registered.known()]
 
 
 def flavours(kind: str) -> tuple[str, ...]:
     """Return the flavours of a kind, the default first; one empty text when it has none."""
-    return FLAVOURS.get(kind, ("",))
+    found = registered.find(kind)
+    return tuple(found.flavours) if found is not None and found.flavours else ("",)
 
 
 def check_identity(problems: Problems, name: str, kind: str, flavour: str) -> None:
@@ -114,12 +109,68 @@ def ca_pem(problems: Problems, text: str) -> str:
     return text + "\n"
 
 
-def options(problems: Problems, value: Any) -> dict[str, Any]:
-    """Return the connector's options: a JSON object, not too large, that names no file of the server."""
+def options(problems: Problems, value: Any, kind: str = "") -> dict[str, Any]:
+    """Return the connector's options: a JSON object, not too large; what the kind asks for is as it asks for it."""
     if not _is_small_object(value):
         problems.add("options", _("is not a JSON object of at most 16 KiB"))
         return {}
-    return dict(value)
+    kept = dict(value)
+    found = registered.find(kind)
+    for ask in found.options if found is not None else ():
+        given = kept.get(ask.option, "")
+        if not isinstance(given, str):
+            problems.add(ask.name, _("is not a text"))
+            continue
+        given = given.strip()
+        reason = str(ask.why_not(given))
+        if reason:
+            problems.add(ask.name, reason)
+        elif given:
+            kept[ask.option] = given
+        else:
+            kept.pop(ask.option, None)
+    return kept
+
+
+def limits(problems: Problems, value: Any) -> dict[str, int]:
+    """Return {machines, cpus, memory_gib, disk_gib} as whole numbers; what is empty or absent is not limited."""
+    if value in (None, ""):
+        return {}
+    if not isinstance(value, dict) or not _is_small_object(value):
+        problems.add("limits", _("is not a JSON object such as %(example)s") % {"example": '{"machines": 40}'})
+        return {}
+    for key in sorted(set(map(str, value)) - set(bounds.KINDS)):
+        problems.add(f"limits.{key}"[:200], _("is not one of %(choices)s") % {"choices": ", ".join(bounds.KINDS)})
+    kept: dict[str, int] = {}
+    for key in bounds.KINDS:
+        given = value.get(key)
+        if given in (None, ""):
+            continue
+        if isinstance(given, int) and not isinstance(given, bool) and 0 <= given <= 1_000_000_000:
+            kept[key] = given
+        else:
+            problems.add(f"limits.{key}", _("is not a whole number from 0"))
+    return kept
+
+
+def coordinate(problems: Problems, field: str, value: Any, largest: float) -> float | None:
+    """Return degrees, at most `largest` on either side; None when there are none."""
+    if value in (None, ""):
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal) or not abs(float(value)) <= largest:
+        problems.add(field, _("is not a number of degrees from -%(largest)d to %(largest)d") % {"largest": largest})
+        return None
+    return round(float(value), 4)
+
+
+def place(problems: Problems, cloud: Any) -> None:
+    """Check that a cloud has both coordinates or none; a well-known region gives those that nobody typed."""
+    if cloud.latitude is None and cloud.longitude is None:
+        found = places.find(cloud.region) or places.find(str(cloud.options.get("region", "")))
+        if found is not None:
+            cloud.latitude, cloud.longitude = found.latitude, found.longitude
+    if (cloud.latitude is None) != (cloud.longitude is None):
+        problems.add("latitude" if cloud.latitude is None else "longitude", _("is needed beside the other one"))
 
 
 def defaults(problems: Problems, value: Any) -> dict[str, Any]:

@@ -60,6 +60,9 @@ FLAVOURS = {
             datastores=("WorkloadDatastore*",),
             capabilities=_ALL - {Capability.CREATE_NETWORK},
         ),
+        # Customers run all of it themselves and have all rights. One cluster holds management and what customers run
+        # (a consolidated domain), so none is avoided: https://docs.aws.amazon.com/evs/latest/userguide/concepts.html
+        Flavour("evs", "Amazon EVS"),
     )
 }
 

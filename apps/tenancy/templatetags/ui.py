@@ -177,13 +177,17 @@ FLAVOURS = {
     "ovh": gettext_lazy("OVHcloud"),
     "ibm": gettext_lazy("IBM Cloud"),
     "vmc": gettext_lazy("VMware Cloud on AWS"),
+    "evs": gettext_lazy("Amazon EVS"),
+    "aws": gettext_lazy("Amazon Web Services"),
 }
+"""The clouds that have a hue of their own, by flavour, or by kind where a kind has no flavours."""
 
 
 @register.simple_tag
 def cloud_mark(cloud: Any, extra: str = "") -> SafeString:
     """Draw the mark of a cloud in the hue of its flavour."""
-    flavour = cloud.flavour if cloud.flavour in FLAVOURS else ("fake" if cloud.kind == "fake" else "private")
+    own = cloud.flavour or cloud.kind
+    flavour = own if own in FLAVOURS else ("fake" if cloud.kind == "fake" else "private")
     symbol = "server-2" if flavour == "private" else "cloud"
     return format_html('<span class="cloud-mark cloud-{} {}">{}</span>', flavour, extra, icon(symbol))
 
@@ -191,7 +195,8 @@ def cloud_mark(cloud: Any, extra: str = "") -> SafeString:
 @register.filter
 def flavour_name(cloud: Any) -> str:
     """Return what a cloud is, in words."""
-    return str(FLAVOURS.get(cloud.flavour, cloud.flavour or cloud.kind))
+    own = cloud.flavour or cloud.kind
+    return str(FLAVOURS.get(own, own))
 
 
 def short_age(moment: datetime.datetime, now: datetime.datetime | None = None) -> str:
