@@ -159,8 +159,8 @@ class _Surveyor:
                 self._error(
                     "across.volume_shared",
                     f"The volume {volume} is used by {self._listed(list(dict.fromkeys(names)))}: a disk is on one "
-                    "cloud, so they would not see each other's files. Put them on one cloud, or give each cloud a volume of "
-                    "its own and copy what both need.",
+                    "cloud, so they would not see each other's files. Put them on one cloud, or give each cloud a "
+                    "volume of its own and copy what both need.",
                     ("volumes", volume),
                 )
 
