@@ -110,8 +110,8 @@ class Simulator:
     """Run one simulated vCenter.
 
     ``home`` keeps certificate, credentials, disks and inventory; without one it is a temporary folder that goes away
-    with stop(). ``port`` 0 chooses a free port, which restarts then keep. Use it as a context manager, or call
-    start() and stop().
+    with stop(). ``port`` 0 chooses a free port, which restarts then keep. ``machines`` is how many machines of others
+    there are beside the flavour's own. Use it as a context manager, or call start() and stop().
     """
 
     def __init__(
@@ -125,6 +125,7 @@ class Simulator:
         password: str | None = None,
         strict: bool = False,
         ephemeral: bool = False,
+        machines: int = 0,
         guest_delay_ms: int = 50,
         method_delays: Mapping[str, int] | None = None,
         ready_timeout_s: float = 60.0,
@@ -133,7 +134,7 @@ class Simulator:
         self._temporary = tempfile.mkdtemp(prefix=f"escale-{name}-") if home is None else None
         self.home = Path(home or self._temporary or "")
         self._account, self._password = username, password
-        self._strict, self._ephemeral = strict, ephemeral
+        self._strict, self._ephemeral, self._machines = strict, ephemeral, machines
         self._guest_delay_ms = guest_delay_ms
         self._method_delays = dict(method_delays or {})
         self._ready_timeout_s = ready_timeout_s
@@ -150,7 +151,7 @@ class Simulator:
         command = [
             str(binary), "--name", self.name, "--flavour", self.flavour, "--home", str(self.home),
             "--listen", f"127.0.0.1:{self.port}", "--guest-delay", f"{self._guest_delay_ms}ms",
-            "--method-delay", delays, "--stop-on-eof",
+            "--method-delay", delays, "--machines", str(self._machines), "--stop-on-eof",
         ]  # fmt: skip
         command += ["--strict"] * self._strict + ["--ephemeral"] * self._ephemeral
         secrets = {"ESCALE_VCENTER_USERNAME": self._account, "ESCALE_VCENTER_PASSWORD": self._password}

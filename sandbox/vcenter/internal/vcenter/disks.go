@@ -29,6 +29,9 @@ func (vc *VCenter) openDisk(ctx *simulator.Context, name string) (diskFile, type
 	}
 	dc := vc.datacenter().Self
 	content, path, fault := vc.registry.FileManager().DiskDescriptor(ctx, &dc, name)
+	if fault != nil && vc.unwritten.write(name) {
+		content, path, fault = vc.registry.FileManager().DiskDescriptor(ctx, &dc, name)
+	}
 	if fault != nil {
 		return diskFile{}, fault
 	}

@@ -24,7 +24,8 @@ var privateFlavour = Flavour{
 		{Name: "backend", VLAN: 120, Subnet: "10.12.0.0/22"},
 		{Name: "management", VLAN: 10, Subnet: "10.10.0.0/24"},
 	},
-	Folders:   []string{"Templates", "Infrastructure", "Legacy"},
+	Folders:   []string{"Templates", "Infrastructure", "Legacy", "Legacy/Finance", "Legacy/Web"},
+	Crowd:     []CrowdPlan{{"Legacy", 14}, {"Legacy/Finance", 24}, {"Legacy/Web", 18}, {"Infrastructure", 10}},
 	Templates: containerHosts("Templates", "Compute-A", "san-gold", "frontend"),
 	Machines: []MachinePlan{
 		{Name: "dc01", Folder: "Infrastructure", Cluster: "Compute-A", Datastore: "nvme-a", Network: "management",
@@ -57,7 +58,8 @@ var ovhFlavour = Flavour{
 		{Name: "vRack-VLAN10-dVS", VLAN: 10, Subnet: "10.20.0.0/22"},
 		{Name: "VLAN11-dVS", VLAN: 11, Subnet: "10.21.0.0/24"},
 	},
-	Folders:   []string{"Templates"},
+	Folders:   []string{"Templates", "Customers"},
+	Crowd:     []CrowdPlan{{"Customers", 20}},
 	Templates: containerHosts("Templates", "Cluster1", "ssd-021733", "vRack-VLAN10-dVS"),
 	Machines: []MachinePlan{
 		{Name: "vrops-collector", Cluster: "Cluster1", Datastore: "ssd-021734", Network: "VLAN11-dVS",
@@ -84,7 +86,8 @@ var ibmFlavour = Flavour{
 		{Name: "SDDC-DPortGroup-Mgmt", VLAN: 0, Subnet: "10.135.1.0/26"},
 		{Name: "SDDC-DPortGroup-VM", VLAN: 0, Subnet: "10.30.0.0/22"},
 	},
-	Folders:   []string{"Templates", "Management"},
+	Folders:   []string{"Templates", "Management", "Workloads"},
+	Crowd:     []CrowdPlan{{"Workloads", 20}},
 	Templates: containerHosts("Templates", "cluster1", "endurance-4iops", "SDDC-DPortGroup-VM"),
 	Machines: []MachinePlan{
 		{Name: "nsx-manager-1", Folder: "Management", Cluster: "cluster1", Datastore: "vsanDatastore", Network: "SDDC-DPortGroup-Mgmt",
@@ -112,6 +115,7 @@ var vmcFlavour = Flavour{
 		{Name: "compute-segment", VLAN: 0, Subnet: "10.40.0.0/22"},
 	},
 	Folders:   []string{"Management VMs", "Workloads", "Templates"},
+	Crowd:     []CrowdPlan{{"Workloads", 20}},
 	Templates: containerHosts("Templates", "Cluster-1", "WorkloadDatastore", "compute-segment"),
 	Machines: []MachinePlan{
 		{Name: "vcenter", Folder: "Management VMs", Cluster: "Cluster-1", Pool: "Mgmt-ResourcePool", Datastore: "vsanDatastore",

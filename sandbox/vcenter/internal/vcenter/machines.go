@@ -185,6 +185,9 @@ func (vc *VCenter) destroy(ctx *simulator.Context, vm *simulator.VirtualMachine)
 		if elsewhere[disk.file] {
 			continue
 		}
+		if _, pending := vc.unwritten.take(disk.file); pending {
+			continue // it has no files yet
+		}
 		if file, fault := vc.openDisk(ctx, disk.file); fault == nil {
 			files = append(files, file)
 		}

@@ -18,8 +18,12 @@ func (vc *VCenter) moveIn() error {
 	b := &builder{vc: vc, ctx: vc.context(), dc: vc.datacenter()}
 	folders := map[string]*simulator.Folder{"": vc.registry.Get(b.dc.VmFolder).(*simulator.Folder)}
 	for _, name := range vc.settings.Flavour.Folders {
-		parent := folders[""]
-		ref := b.must(parent.CreateFolder(b.ctx, &types.CreateFolder{This: parent.Self, Name: name}))
+		above, last := folderOfPath(name)
+		parent := folders[above]
+		if parent == nil {
+			return fmt.Errorf("folder %q stands before the one that it lies in", name)
+		}
+		ref := b.must(parent.CreateFolder(b.ctx, &types.CreateFolder{This: parent.Self, Name: last}))
 		if b.err != nil {
 			return b.err
 		}
@@ -37,6 +41,7 @@ func (vc *VCenter) moveIn() error {
 		}
 		b.must(vm.PowerOnVMTask(b.ctx, &types.PowerOnVM_Task{This: vm.Self}))
 	}
+	b.crowds(folders)
 	return b.err
 }
 

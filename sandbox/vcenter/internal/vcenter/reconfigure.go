@@ -23,6 +23,9 @@ func (vc *VCenter) reconfigure(j *job, vm *simulator.VirtualMachine, spec *types
 	var existing []types.BaseVirtualDevice
 	if len(spec.DeviceChange) > 0 {
 		existing = vc.configOf(j.ctx, vm).Hardware.Device
+		for _, disk := range disksAmong(existing) { // new disks are named after the files that are there
+			vc.unwritten.write(disk.file)
+		}
 	}
 	needs, fault := vc.completeDevices(j.ctx, vc.homeDatastore(vm), existing, spec.DeviceChange)
 	if fault != nil {

@@ -228,6 +228,7 @@ func (r *restorer) machine(text json.RawMessage) error {
 		}
 	}
 	r.vc.guests.restored(&vm.VirtualMachine)
+	r.vc.unwritten.missing(vm.Config.Hardware.Device)
 	return nil
 }
 

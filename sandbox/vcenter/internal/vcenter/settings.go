@@ -27,6 +27,7 @@ type Settings struct {
 	GuestDelay    time.Duration
 	StopOnEOF     bool // stop when standard input ends, as it does when the parent process dies
 	MethodDelays  map[string]time.Duration
+	Machines      int // further machines of others
 }
 
 // ParseSettings reads flags and, for the credentials, the environment and a file of mode 0600.
@@ -47,6 +48,7 @@ func ParseSettings(args []string, getenv func(string) string) (Settings, error) 
 	flags.BoolVar(&s.StopOnEOF, "stop-on-eof", false, "stop when standard input ends (the parent died)")
 	flags.DurationVar(&s.GuestDelay, "guest-delay", 300*time.Millisecond, "time from power-on to a guest address")
 	delays := flags.String("method-delay", "", "comma-separated METHOD:MILLISECONDS")
+	flags.IntVar(&s.Machines, "machines", 0, "how many further machines of others there are, with clusters, datastores and networks for them")
 	if err := flags.Parse(args); err != nil {
 		return s, err
 	}
@@ -63,6 +65,10 @@ func ParseSettings(args []string, getenv func(string) string) (Settings, error) 
 	if s.Flavour, err = FlavourNamed(*flavour); err != nil {
 		return s, err
 	}
+	if s.Machines < 0 || s.Machines > 100_000 {
+		return s, fmt.Errorf("--machines %d is not between 0 and 100000", s.Machines)
+	}
+	s.Flavour = s.Flavour.grown(s.Machines)
 	for _, address := range []string{s.Listen, s.ControlListen} {
 		if _, _, err := net.SplitHostPort(address); err != nil {
 			return s, fmt.Errorf("%q is not HOST:PORT: %w", address, err)

@@ -26,6 +26,7 @@ type volume struct {
 	foreign  int64 // taken by what this vCenter does not show
 	taken    int64 // by files: the last count, corrected by what was done since
 	promised int64 // of changes under way
+	thin     int64 // what thin disks may still come to take
 	counts   int   // how often the files were counted
 }
 
@@ -42,6 +43,16 @@ func (s *storage) adopt(ds *simulator.Datastore, plan DatastorePlan) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.volumes[ds.Self] = &volume{ds: ds, capacity: plan.CapacityGiB * gib, foreign: plan.ForeignGiB * gib}
+}
+
+// reserve counts bytes that no file shows, and those that thin disks may still come to take.
+func (s *storage) reserve(ds *simulator.Datastore, bytes, thin int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if v := s.volumes[ds.Self]; v != nil {
+		v.foreign += bytes
+		v.thin += thin
+	}
 }
 
 // count sums the lengths of all files below the datastore's folder.
@@ -170,9 +181,9 @@ func (s *storage) show(v *volume) {
 	ctx := s.vc.context()
 	ctx.WithLock(v.ds, func() {
 		s.mu.Lock()
-		capacity, free := v.capacity, max(0, v.free())
+		capacity, free, thin := v.capacity, max(0, v.free()), v.thin
 		s.mu.Unlock()
-		if v.ds.Summary.Capacity == capacity && v.ds.Summary.FreeSpace == free {
+		if v.ds.Summary.Capacity == capacity && v.ds.Summary.FreeSpace == free && v.ds.Summary.Uncommitted == thin {
 			return
 		}
 		info := v.ds.Info.GetDatastoreInfo()
@@ -180,6 +191,7 @@ func (s *storage) show(v *volume) {
 		ctx.Update(v.ds, []types.PropertyChange{
 			{Name: "summary.capacity", Val: capacity},
 			{Name: "summary.freeSpace", Val: free},
+			{Name: "summary.uncommitted", Val: thin},
 		})
 	})
 }

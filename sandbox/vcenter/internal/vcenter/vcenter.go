@@ -32,13 +32,14 @@ type VCenter struct {
 	cert     tls.Certificate
 	uuid     string
 
-	observer *observer
-	gate     *gate
-	storage  *storage
-	guests   *guests
-	jobs     *jobs
-	journal  *journal
-	sessions *sessions
+	observer  *observer
+	gate      *gate
+	storage   *storage
+	guests    *guests
+	jobs      *jobs
+	journal   *journal
+	sessions  *sessions
+	unwritten *unwritten
 
 	// writer admits one change of the inventory at a time: the library locks objects in no fixed order,
 	// so that parallel changes can dead-lock. Readers do not take it.
@@ -98,6 +99,7 @@ func (vc *VCenter) build() {
 	vc.observer = observe(vc)
 	vc.storage = newStorage(vc)
 	vc.guests = newGuests(vc)
+	vc.unwritten = newUnwritten(vc)
 	vc.jobs = newJobs(vc)
 	vc.sessions = newSessions(vc)
 	vc.gate = newGate(vc)
