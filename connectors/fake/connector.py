@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from connectors.base import Access, Capability, ConnectorError, Handle, Health, Outcome
-from connectors.fake import examining, faults, world
+from connectors.fake import adoption, examining, faults, world
 from connectors.fake.effects import Effects
 from connectors.fake.store import Store, count, dump
-from connectors.probing import EXTRA_VERBS, Canary, Probe, Report, usual
+from connectors.probing import EXTRA_VERBS, Canary, Report
 from engine.findings import Finding
+from engine.found import FoundMachine
 from engine.observed import Inventory, ObservedResource, ObservedState
 from engine.plan import VERBS, Action
 from engine.resources import Folder, Owner, config_hash
@@ -32,6 +33,8 @@ _INVERSE = {
     "machine.start": "machine.stop",
     "machine.stop": "machine.start",
     "machine.detach": "machine.restore",
+    "machine.adopt": "machine.release",
+    "machine.release": "machine.adopt",
 }
 _USUAL = frozenset(Capability) - {Capability.FIREWALLS, Capability.BALANCERS, Capability.OWN_GROUND}
 _IRREVERSIBLE = frozenset({"folder.delete", "network.delete", "volume.delete", "machine.delete"})
@@ -96,16 +99,28 @@ class FakeConnector:
             things = effects.of_deployment(owner.deployment_id)
             # Machines of others, too: theirs count most, since nothing here takes a disk off them.
             holders = sorted(effects.all("machine"), key=lambda each: each["deployment"] != owner.deployment_id)
+            adopted = {
+                thing["id"]: adoption.described(effects, thing).observed()
+                for thing in things
+                if thing["data"].get("adopted")
+            }
         attached = {disk["id"]: thing["id"] for thing in holders for disk in thing["data"]["disks"]}
         for thing in sorted(things, key=lambda each: (each["visible_at"], each["id"])):
             if thing["visible_at"] > now:
                 continue
-            seen = _observed(thing, attached)
+            seen = adopted.get(thing["id"]) or _observed(thing, attached)
             if thing["resource"] in resources:
                 strays.append(seen)
             else:
                 resources[thing["resource"]] = seen
         return ObservedState(resources, tuple(strays))
+
+    def describe(self, ids: Sequence[str]) -> tuple[FoundMachine, ...]:
+        """Return machines by id as they are now, whosever they are."""
+        self._call("describe")
+        with self._store.transaction() as db:
+            self._advance(db)
+            return adoption.describe(Effects(db, self._options, time.time()), ids)
 
     def check(self, action: Action) -> list[Finding]:
         """Look for what an action needs and the cloud lacks."""
@@ -172,6 +187,11 @@ class FakeConnector:
             found = self._existing(effects, action, key)
             if found is not None:
                 return found
+        elif action.verb == "machine.adopt":
+            marked = effects.made_by(key)
+            if marked is not None:
+                facts = effects.machine_facts(marked["id"], marked["name"], marked["data"])
+                return Outcome.done(**facts, power=marked["data"]["power"], created=True)
         elif action.verb in ("machine.start", "machine.stop"):
             machine = effects.owned({"external_id": _target(action), "owner": action.owner.to_json()})
             wanted = "on" if action.verb == "machine.start" else "off"
@@ -305,10 +325,6 @@ class FakeConnector:
             return Outcome.done("nothing to undo")
         inverse = replace(action, verb=_INVERSE[action.verb], external_id=external_id or action.external_id)
         return self.start(inverse, key + "/undo")
-
-    def probes(self) -> tuple[Probe, ...]:
-        """Return what a cloud of this kind has to prove for a label."""
-        return usual()
 
     def examine(self, probe: str, canary: Canary) -> Report:
         """Look at one thing that a label needs; rules for ``examine:<probe>`` go wrong first."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from connectors.base import ConnectorError
-from connectors.fake import world
+from connectors.fake import adoption, world
 from connectors.fake.store import dump
 from engine.resources import config_hash, from_json
 
@@ -263,6 +263,8 @@ class Effects:
         return {"external_id": found["id"], to: data[to]}
 
     def _machine_update(self, payload: Payload) -> Result:
+        if payload["spec"].get("adopted"):
+            return adoption.update(self, payload)
         found, spec = self.machine(payload), payload["spec"]
         data = found["data"]
         data.update(
@@ -277,6 +279,12 @@ class Effects:
                 data.update(on_since=self.now)  # power cycled
         self.save(found["id"], data)
         return self.machine_facts(found["id"], found["name"], data)
+
+    def _machine_adopt(self, payload: Payload) -> Result:
+        return adoption.adopt(self, payload)
+
+    def _machine_release(self, payload: Payload) -> Result:
+        return adoption.release(self, payload)
 
     def _machine_detach(self, payload: Payload) -> Result:
         found = self.owned(payload)
@@ -302,6 +310,13 @@ class Effects:
         found = self.owned(payload)
         if found is None:
             return {"gone": True}
+        if found["data"].get("adopted"):
+            raise ConnectorError(
+                "cloud.foreign",
+                f"The machine {found['name']} was left alone - it was adopted, not made, and such a machine is "
+                "released and never deleted - plan again",
+                permanent=True,
+            )
         _refuse_snapshots(found)
         if any(not disk["volume"] for disk in found["data"]["disks"]):
             raise ConnectorError(

@@ -47,6 +47,16 @@ def update(cloud: Cloud, action: Action, key: str) -> Outcome:
         return _stage(cloud, note, found, fresh, told)
 
 
+def stage(cloud: Cloud, action: Action, key: str, found: Machine, fresh: Intent) -> Outcome:
+    """Write an intent to a machine whose guest is told nothing, and begin with it."""
+    return _stage(cloud, _note(action, key, found), found, fresh, {})
+
+
+def go_on(cloud: Cloud, action: Action, key: str, found: Machine) -> Outcome:
+    """Go on with an intent that another try has written."""
+    return _go_on(cloud, _note(action, key, found), found)
+
+
 def restore(cloud: Cloud, action: Action, key: str) -> Outcome:
     """Attach again what ``machine.detach`` took off: the way back."""
     with cloud.lock("machine", action.owner.deployment_id, action.resource):

@@ -12,7 +12,7 @@ from typing import Any
 
 from connectors.vsphere import markers, specs
 from connectors.vsphere.cloud import Cloud
-from connectors.vsphere.machine import Machine, network_of, same_path
+from connectors.vsphere.machine import Disk, Machine, network_of, same_path
 from connectors.vsphere.markers import Intent
 from connectors.vsphere.soap import Node
 from engine.resources import Owner
@@ -47,10 +47,12 @@ def rest(
     cpus = intent.cpus if machine.cpus != intent.cpus else None
     memory = intent.memory_mib if machine.memory_mib != intent.memory_mib else None
     note = markers.annotation(machine.name, owner)
-    annotation = note if machine.annotation != note else None
+    annotation = note if machine.annotation != note and not machine.marks.adopted else None
     bios = markers.bios_uuid(owner, machine.marks.resource)
     uuid = bios if new and machine.bios_uuid != bios else None
     devices = [*(_nics(cloud, machine, intent) if new else []), *_disks(cloud, machine, intent, owner)]
+    sizes = dict(intent.sizes)
+    devices += [specs.grow_disk(disk.node, sizes[disk.key]) for disk in machine.disks if _smaller(disk, sizes)]
     extra = {**_addressed(machine, intent), **(besides or {})}
     if machine.marks.hash != intent.config_hash:
         extra[markers.PREFIX + "hash"] = intent.config_hash
@@ -63,6 +65,10 @@ def rest(
         needs_off=_needs_off(machine, cpus, memory),
         cosmetic=not (cpus or memory or devices or extra),
     )
+
+
+def _smaller(disk: Disk, sizes: Mapping[int, int]) -> bool:
+    return disk.key in sizes and disk.size_kib < sizes[disk.key]
 
 
 def _needs_off(machine: Machine, cpus: int | None, memory_mib: int | None) -> bool:

@@ -8,8 +8,9 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from connectors.base import Access, Capability, ConnectorError, Handle, Health, Outcome
-from connectors.probing import Canary, Probe, Report
+from connectors.probing import Canary, Report
 from connectors.vsphere import (
+    adoption,
     changing,
     checks,
     cloning,
@@ -34,6 +35,7 @@ from connectors.vsphere.notes import Note
 from connectors.vsphere.session import SessionLostError
 from connectors.vsphere.soap import VimFault
 from engine.findings import Finding
+from engine.found import FoundMachine
 from engine.observed import Inventory, ObservedState
 from engine.plan import Action
 from engine.resources import Owner
@@ -52,9 +54,11 @@ _VERBS: dict[str, _Verb] = {
     "machine.start": power.start,
     "machine.ready": power.ready,
     "machine.stop": power.stop,
-    "machine.update": changing.update,
+    "machine.update": adoption.or_change,
     "machine.detach": changing.detach,
     "machine.delete": removal.delete,
+    "machine.adopt": adoption.adopt,
+    "machine.release": adoption.release,
     "machine.snapshot": moving.snapshot,
     "machine.unsnapshot": moving.unsnapshot,
     "machine.relocate": moving.relocate,
@@ -65,6 +69,8 @@ _INVERSE = {
     "volume.create": "volume.delete",
     "machine.start": "machine.stop",
     "machine.stop": "machine.start",
+    "machine.adopt": "machine.release",
+    "machine.release": "machine.adopt",
 }
 _IRREVERSIBLE = frozenset({"folder.delete", "network.delete", "volume.delete", "machine.delete"})
 
@@ -95,6 +101,10 @@ class VsphereConnector:
         return self._explained(
             f"The deployment {owner.deployment} could not be looked at", lambda cloud: observation.observe(cloud, owner)
         )
+
+    def describe(self, ids: Sequence[str]) -> tuple[FoundMachine, ...]:
+        """Return machines by instance UUID as they are now, whosever they are."""
+        return self._explained("The machines could not be looked at", lambda cloud: adoption.describe(cloud, ids))
 
     def check(self, action: Action) -> list[Finding]:
         """Return what an action would stumble over; changes nothing."""
@@ -151,10 +161,6 @@ class VsphereConnector:
         if verb in _INVERSE:
             return self.start(replace(inverse, verb=_INVERSE[verb]), back)
         return Outcome.done("nothing to undo")
-
-    def probes(self) -> tuple[Probe, ...]:
-        """Return what the flavour has to prove for a label."""
-        return probing.probes(flavour(self._access.flavour))
 
     def examine(self, probe: str, canary: Canary) -> Report:
         """Look at one thing that a label needs."""
@@ -213,6 +219,8 @@ _DONE = {
     "machine.update": "The machine could not be changed",
     "machine.detach": "The machine's disks could not be detached",
     "machine.delete": "The machine could not be deleted",
+    "machine.adopt": "The machine could not be marked",
+    "machine.release": "The machine's markers could not be taken off",
     "machine.snapshot": "A snapshot could not be made",
     "machine.unsnapshot": "The snapshots could not be removed",
     "machine.relocate": "The machine could not be moved",

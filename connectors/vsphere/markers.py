@@ -25,6 +25,7 @@ _GUESTINFO_MAX = 64 * 1024  # one message between a host and VMware Tools
 _DOCUMENTS = ("guestinfo.userdata", "guestinfo.metadata")
 PREFIX = "escale."
 PLAIN_MARKS = ("organization", "project", "deployment", "resource", "step", "hash")
+WORK_MARKS = ("intent", "before", "adopted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class Intent:
 
     ``disks``: (volume's key, datastore path, SCSI unit or None) of our data disks. ``system``: device keys of the
     disks that came with the template. ``nics``: the networks of its cards, in order (``Network.identity``).
+    ``sizes``: device keys of an adopted machine's own disks, with the KiB that they grow to.
     ``restart``: "needed" when a running machine has to go through off for its change, "on" once the change is made
     and only the power is missing, "" otherwise.
     """
@@ -45,10 +47,14 @@ class Intent:
     system: tuple[int, ...] = ()
     nics: tuple[str, ...] = ()
     restart: str = ""
+    sizes: tuple[tuple[int, int], ...] = ()
 
     def dump(self) -> str:
         """Return the intent as the text of its marker."""
-        return canonical_json(asdict(self))
+        body = asdict(self)
+        if not self.sizes:
+            del body["sizes"]
+        return canonical_json(body)
 
     @classmethod
     def load(cls, text: str) -> Intent | None:
@@ -56,7 +62,9 @@ class Intent:
         try:
             data = json.loads(text)
             disks = tuple((str(volume), str(path), unit) for volume, path, unit in data.pop("disks"))
-            return cls(disks=disks, system=tuple(data.pop("system")), nics=tuple(data.pop("nics")), **data)
+            sizes = tuple((int(key), int(kib)) for key, kib in data.pop("sizes", ()))
+            system, nics = tuple(data.pop("system")), tuple(data.pop("nics"))
+            return cls(disks=disks, system=system, nics=nics, sizes=sizes, **data)
         except (ValueError, TypeError, KeyError, AttributeError):
             return None
 
@@ -79,6 +87,7 @@ class Marks:
     before: Intent | None = None  # what detaching the data disks has changed
     guestinfo: Mapping[str, str] = field(default_factory=dict)  # the documents for cloud-init, as they are encoded
     container_host: bool = False  # of a template: it says that it has an engine
+    adopted: bool = False  # somebody else made the machine: it is never deleted, and its description is not ours
 
     def belong_to(self, owner: Owner, resource: str) -> bool:
         """Tell whether a machine is a given deployment's resource."""
@@ -95,6 +104,7 @@ def read(options: Sequence[Any]) -> Marks:
         before=Intent.load(values.get(PREFIX + "before", "")),
         guestinfo={key: value for key, value in values.items() if key.startswith(_DOCUMENTS)},
         container_host=bool(values.get("guestinfo.escale.engine")),
+        adopted=bool(values.get(PREFIX + "adopted")),
     )
 
 

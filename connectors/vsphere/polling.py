@@ -8,6 +8,7 @@ from typing import Any
 
 from connectors.base import ConnectorError, Handle, Outcome
 from connectors.vsphere import (
+    adoption,
     changing,
     cloning,
     faults,
@@ -44,6 +45,8 @@ _ON_MACHINE = {
     "machine.start": power.advance_start,
     "machine.stop": power.advance_stop,
     "machine.delete": removal.advance,
+    "machine.adopt": adoption.advance_adopt,
+    "machine.release": adoption.advance_release,
     "machine.snapshot": moving.advance_snapshot,
     "machine.unsnapshot": moving.advance_unsnapshot,
     "machine.relocate": moving.advance_relocate,
@@ -153,6 +156,8 @@ _DOING = {
     "off": "powering off",
     "destroy": "deleting",
     "discard": "settling on one machine",
+    "mark": "writing markers",
+    "unmark": "taking markers off",
     "snapshot": "making a snapshot",
     "unsnapshot": "removing snapshots",
     "relocate": "moving",

@@ -26,6 +26,13 @@ def begin(cloud: Cloud, note: Note, found: Machine) -> Outcome:
     """Do the next thing on the way to a machine's end; ConnectorError ``cloud.foreign`` when it must stay."""
     if not found.marks.belong_to(note.owner, note.resource):
         raise machine.foreign(found, note.resource)
+    if found.marks.adopted:
+        raise ConnectorError(
+            "cloud.foreign",
+            f"The machine {found.name} was left alone - it was adopted, not made, and such a machine is released and "
+            "never deleted - plan again",
+            permanent=True,
+        )
     machine.refuse_snapshots(found, "deleted")
     ours = [disk for disk in found.disks if found.owns(disk, note.owner)]
     others = [disk for disk in found.disks if disk not in ours and not found.is_system(disk)]
