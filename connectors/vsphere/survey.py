@@ -12,6 +12,7 @@ from connectors.base import Capability, ConnectorError, Health
 from connectors.vsphere import markers, placement, properties
 from connectors.vsphere.cloud import Cloud
 from connectors.vsphere.faults import is_a
+from connectors.vsphere.probing_privileges import DEPLOY
 from connectors.vsphere.soap import Node, Ref, VimFault, moment, service_instance
 from engine.findings import Finding
 from engine.observed import ClusterFact, DatastoreFact, Inventory, NetworkFact, TemplateFact
@@ -134,7 +135,8 @@ def probe(cloud: Cloud) -> Health:
         about = cloud.session.content().node("about")
         cloud.session.read(cloud.session.manager("searchIndex"), "FindByInventoryPath", inventoryPath="/")
         estate = cloud.estate(0.0)
-        findings = [*_clock(skew_s), *_ground(cloud), *_privileges(cloud, estate.datacenter)]
+        missing = _missing(cloud, estate.datacenter, _wanted(cloud))
+        findings = [*_clock(skew_s), *_ground(cloud), *_privileges(cloud, missing or [])]
     except ConnectorError as error:
         return Health(False, error.message, findings=(Finding(error.code, "error", error.message),))
     assert about is not None
@@ -149,6 +151,9 @@ def probe(cloud: Cloud) -> Health:
         "flavour": cloud.flavour.title,
         "latency_ms": round(latency_ms, 1),
         "clock_skew_s": round(skew_s, 1),
+        "privileges_asked": len(_wanted(cloud)),
+        # None: the vCenter does not tell which its user has.
+        "privileges_missing": None if missing is None else [{"name": each, "for": DEPLOY[each]} for each in missing],
     }
     bad = [finding for finding in findings if finding.severity == "error"]
     summary = bad[0].message if bad else f"{facts['product']} {facts['version']}, datacenter {estate.name}"
@@ -183,11 +188,12 @@ def _ground(cloud: Cloud) -> list[Finding]:
     return findings
 
 
-def _privileges(cloud: Cloud, datacenter: Ref) -> list[Finding]:
-    wanted: tuple[str, ...] = PRIVILEGES
-    if Capability.CREATE_NETWORK in cloud.flavour.capabilities:
-        wanted += _NETWORK_PRIVILEGES
-    missing = _missing(cloud, datacenter, wanted)
+def _wanted(cloud: Cloud) -> tuple[str, ...]:
+    networks = _NETWORK_PRIVILEGES if Capability.CREATE_NETWORK in cloud.flavour.capabilities else ()
+    return (*PRIVILEGES, *networks)
+
+
+def _privileges(cloud: Cloud, missing: Sequence[str]) -> list[Finding]:
     if not missing:
         return []
     message = (
@@ -197,11 +203,11 @@ def _privileges(cloud: Cloud, datacenter: Ref) -> list[Finding]:
     return [Finding("cloud.permission", "warning", message)]
 
 
-def _missing(cloud: Cloud, entity: Ref, wanted: Sequence[str]) -> list[str]:
-    """Ask which privileges the user lacks; a server that cannot tell is not suspected."""
+def _missing(cloud: Cloud, entity: Ref, wanted: Sequence[str]) -> list[str] | None:
+    """Ask which privileges the user lacks; a server that cannot tell (None) is not suspected."""
     manager = cloud.session.content().ref("authorizationManager")
     if manager is None:
-        return []
+        return None
     try:
         sessions = cloud.session.manager("sessionManager")
         facts = properties.of_object(cloud.session, sessions, ["currentSession"]) or {}
@@ -219,4 +225,4 @@ def _missing(cloud: Cloud, entity: Ref, wanted: Sequence[str]) -> list[str]:
     except VimFault as fault:
         if not (is_a(fault, "MethodNotFound") or is_a(fault, "NotSupported") or is_a(fault, "NoPermission")):
             raise
-    return []
+    return None

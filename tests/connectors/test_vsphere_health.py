@@ -30,6 +30,7 @@ def test_a_server_that_cannot_tell_privileges_is_not_suspected(vcenter: VsphereB
     health = connector.probe()
     assert health.ok
     assert not health.findings
+    assert health.facts["privileges_missing"] is None
     assert vcenter.breaker.seen["HasPrivilegeOnEntity"] == 1
     connector.close()
 
@@ -53,6 +54,7 @@ def test_missing_privileges_are_named(vcenter: VsphereBench, monkeypatch: pytest
     assert health.ok  # it answers, and much may work
     assert [finding.code for finding in health.findings] == ["cloud.permission"]
     assert "(Folder.Delete)" in health.findings[0].message
+    assert health.facts["privileges_missing"] == [{"name": "Folder.Delete", "for": "remove a deployment's folder"}]
     connector.close()
 
 
