@@ -15,7 +15,11 @@ from apps.tenancy.models import Project
 
 
 class Deployment(models.Model):
-    """A drawing that runs on a cloud. States: ``new, deploying, running, updating, failed, destroying, destroyed``."""
+    """A drawing that runs on a cloud. States: ``new, deploying, running, updating, failed, destroying, destroyed``.
+
+    One that runs on several clouds has a part on each further cloud: a deployment of its own that names it as its
+    ``parent``, shares its name and every operation, and is never planned alone.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="deployments")
@@ -23,6 +27,8 @@ class Deployment(models.Model):
     cloud = models.ForeignKey(Cloud, on_delete=models.PROTECT, related_name="deployments")
     version = models.ForeignKey(BlueprintVersion, on_delete=models.PROTECT, related_name="deployments")
     region = models.CharField(max_length=200, blank=True, default="")  # of the drawing; empty: the whole drawing
+    parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.CASCADE, related_name="parts")
+    part = models.CharField(max_length=63, blank=True, default="")  # starts the keys of what is there; "" for a whole
     images = models.JSONField(default=dict, blank=True)  # service -> image for services that only say how to build
     state = models.CharField(max_length=16, default="new")
     epoch = models.PositiveIntegerField(default=0)  # +1 for each operation that was let in: one writer at a time
@@ -37,8 +43,13 @@ class Deployment(models.Model):
         ordering = ["-created_at", "id"]
         constraints = [
             models.UniqueConstraint(
-                fields=["project", "name"], condition=~Q(state="destroyed"), name="deployment_name_unique"
-            )
+                fields=["project", "name"],
+                condition=Q(parent__isnull=True) & ~Q(state="destroyed"),
+                name="deployment_name_unique",
+            ),
+            models.UniqueConstraint(
+                fields=["parent", "cloud"], condition=Q(parent__isnull=False), name="deployment_part_unique"
+            ),
         ]
         indexes = [models.Index(fields=["project", "-created_at", "id"], name="deployment_page_idx")]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from apps.tenancy.querysets import ProjectScopedQuerySet
 
@@ -14,6 +14,10 @@ class DeploymentQuerySet(ProjectScopedQuerySet["Deployment"]):
     """Show deployments to those who have a role in their project."""
 
     project_path = "project"
+
+    def whole(self) -> Self:
+        """Return the deployments that people see: a part on a further cloud is shown inside of its whole."""
+        return self.filter(parent__isnull=True)
 
 
 class PlanQuerySet(ProjectScopedQuerySet["Plan"]):
