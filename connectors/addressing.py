@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
+from pathlib import Path
 
 from connectors.base import ConnectorError
 
@@ -48,6 +49,8 @@ _MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
 _CARRIED_LAST = [ipaddress.IPv6Network(text) for text in ("::/96", "::ffff:0:0:0/96", "64:ff9b::/96")]
 _NAT64_LOCAL = ipaddress.IPv6Network("64:ff9b:1::/48")
 _ISATAP = {0x00005EFE, 0x02005EFE}  # RFC 5214: the upper half of an interface identifier
+# Where distributions keep their CAs, for builds of Python whose OpenSSL looks elsewhere.
+_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 _V6_ITSELF = {ipaddress.IPv6Address("::"), ipaddress.IPv6Address("::1")}
 
 
@@ -214,6 +217,29 @@ def shown_certificate(host: str, port: int, timeout_s: float, policy: AddressPol
             return secured.getpeercert(binary_form=True) or b""
     finally:
         opened.close()
+
+
+def is_vouched_for(host: str, port: int, timeout_s: float, policy: AddressPolicy | None) -> bool:
+    """Tell whether the system's authorities vouch for the certificate of a host and its name; errors as above."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    load_authorities(context)
+    opened = open_socket(host, port, timeout_s, policy)
+    try:
+        with context.wrap_socket(opened, server_hostname=host):
+            return True
+    except (ssl.SSLError, ValueError):
+        return False
+    finally:
+        opened.close()
+
+
+def load_authorities(context: ssl.SSLContext) -> None:
+    """Let a context trust the system's authorities; the environment (``SSL_CERT_FILE``) has no say."""
+    paths = ssl.get_default_verify_paths()
+    cafile = next((file for file in (paths.openssl_cafile, *_BUNDLES) if Path(file).is_file()), None)
+    capath = paths.openssl_capath if Path(paths.openssl_capath).is_dir() else None
+    if cafile or capath:
+        context.load_verify_locations(cafile, capath)
 
 
 def refused(host: str, reason: str) -> ConnectorError:

@@ -32,6 +32,43 @@ declare(
     _("Give host:port or an https:// address of the cloud's API."),
 )
 declare(
+    "cloud.no_certificate",
+    422,
+    _("There is no certificate to look at"),
+    _("{reason}."),
+    _("Check the address and the port, and that a firewall lets the portal through."),
+)
+declare(
+    "cloud.shared_already",
+    409,
+    _("The cloud is shared with them already"),
+    _("{cloud} is offered to {organization} already."),
+    _("Take that offer back first if it should be another one."),
+)
+declare(
+    "cloud.grant_in_use",
+    409,
+    _("Deployments live by this right"),
+    _("{count} deployments of {organization} run on {cloud}."),
+    _("They must be destroyed or moved first; nothing was changed."),
+)
+declare(
+    "cloud.limit_reached",
+    409,
+    _("The cloud’s limit is reached"),
+    _("{cloud} may hold no more: {figures}."),
+    _(
+        "Destroy what is no longer needed, plan something smaller, or ask the cloud’s administrators for a higher limit."
+    ),
+)
+declare(
+    "cloud.not_shared",
+    403,
+    _("The cloud is no longer shared with this project"),
+    _("{cloud} belongs to another organization, which does not let this project use it."),
+    _("Plan for another cloud, or ask the cloud’s administrators."),
+)
+declare(
     "cloud.credential_needed",
     422,
     _("A new address needs the credential again"),

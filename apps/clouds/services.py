@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from apps.audit.services import record
-from apps.clouds import addresses, checking, connections
+from apps.clouds import addresses, checking, connections, kinds, sharing
 from apps.clouds.models import Cloud, Credential
 from apps.clouds.reading import capacity, find_cloud, refresh, target, test_connection
 from apps.tenancy import encryption
@@ -62,6 +62,9 @@ def register_cloud(
     prices: Mapping[str, Any] | None = None,
     options: Mapping[str, Any] | None = None,
     title: str = "",
+    latitude: float | None = None,
+    longitude: float | None = None,
+    limits: Mapping[str, Any] | None = None,
 ) -> Cloud:
     """Add a cloud with its credential to the actor's organization; `who` None: the portal itself does.
 
@@ -79,12 +82,22 @@ def register_cloud(
     cloud.region = checking.check_text(problems, "region", region, 80)
     cloud.thumbprint = checking.thumbprint(problems, thumbprint)
     cloud.ca_pem = checking.ca_pem(problems, ca_pem)
-    cloud.options = checking.options(problems, dict(options or {}))
+    cloud.options = checking.options(problems, dict(options or {}), kind)
     cloud.defaults = checking.defaults(problems, dict(defaults or {}))
     cloud.prices = checking.prices(problems, prices)
+    cloud.limits = checking.limits(problems, limits)
+    cloud.latitude = checking.coordinate(problems, "latitude", latitude, 90)
+    cloud.longitude = checking.coordinate(problems, "longitude", longitude, 180)
+    checking.place(problems, cloud)
+    _check_address(problems, cloud)
     problems.raise_if_any()
-    addresses.check(address)
+    if cloud.address:
+        addresses.check(cloud.address)
     with transaction.atomic():
+        # One at a time for an organization: a cloud that it was given must keep its name.
+        Organization.objects.select_for_update(no_key=True).get(pk=organization.pk)
+        if name in sharing.taken_names(organization):
+            raise fault("cloud.name_in_use", name=name)
         try:
             with transaction.atomic():
                 cloud.save(force_insert=True)
@@ -100,9 +113,11 @@ _CHECKS: Mapping[str, Callable[[checking.Problems, Any], Any]] = {
     "region": lambda problems, value: checking.check_text(problems, "region", value, 80),
     "thumbprint": checking.thumbprint,
     "ca_pem": checking.ca_pem,
-    "options": checking.options,
     "defaults": checking.defaults,
     "prices": checking.prices,
+    "limits": checking.limits,
+    "latitude": lambda problems, value: checking.coordinate(problems, "latitude", value, 90),
+    "longitude": lambda problems, value: checking.coordinate(problems, "longitude", value, 180),
     "address": lambda problems, value: str(value).strip(),
     "enabled": lambda problems, value: bool(value),
     "flavour": lambda problems, value: str(value),
@@ -117,7 +132,7 @@ def update_cloud(
     password: str | None = None,
     **changes: Any,
 ) -> Cloud:
-    """Change what an administrator may say of a cloud, prices among it, and the credential.
+    """Change what an administrator may say of a cloud, prices and limits among it, and the credential.
 
     `kind` may be named but not changed. The stored password is never sent to an address that it was not entered for:
     a new address needs both again. Faults: `forbidden`, `invalid`, `cloud.address_refused`,
@@ -127,15 +142,18 @@ def update_cloud(
     problems = checking.Problems()
     if "kind" in changes and changes.pop("kind") != cloud.kind:
         problems.add("kind", _("cannot be changed - register the cloud anew under another name"))
-    if unknown := set(changes) - set(_CHECKS):
+    if unknown := set(changes) - set(_CHECKS) - {"options"}:
         raise TypeError(f"a cloud's {', '.join(sorted(unknown))} cannot be changed")
-    values = {name: _CHECKS[name](problems, value) for name, value in changes.items()}
+    values = {name: _CHECKS[name](problems, value) for name, value in changes.items() if name != "options"}
+    if "options" in changes:
+        values["options"] = checking.options(problems, changes["options"], cloud.kind)
     if "flavour" in values:
         checking.check_identity(problems, cloud.name, cloud.kind, values["flavour"])
     if username is not None or password is not None:
         checking.check_credential(problems, username or "", password or "")
+    _check_place(problems, cloud, values)
     problems.raise_if_any()
-    if "address" in values:
+    if values.get("address"):
         addresses.check(values["address"])
     with transaction.atomic():
         cloud = _locked(cloud)
@@ -190,6 +208,24 @@ def remove_cloud(who: Actor | None, cloud: Cloud) -> None:
         cloud.save(update_fields=["removed_at", "enabled"])
         record(who, "cloud.remove", "cloud", cloud.pk, cloud.name)
     connections.drop(cloud.pk)
+
+
+def _check_address(problems: checking.Problems, cloud: Cloud) -> None:
+    kind = kinds.find(cloud.kind)
+    if not cloud.address and (kind is None or kind.needs_address):
+        problems.add("address", _("is needed"))
+
+
+def _check_place(problems: checking.Problems, cloud: Cloud, values: dict[str, Any]) -> None:
+    """Check what will stand together; a well-known region sets a pin where there is none."""
+    changed = Cloud(kind=cloud.kind, region=cloud.region, options=cloud.options, address=cloud.address)
+    changed.latitude, changed.longitude = cloud.latitude, cloud.longitude
+    for name in values.keys() & {"region", "options", "address", "latitude", "longitude"}:
+        setattr(changed, name, values[name])
+    checking.place(problems, changed)
+    if values.keys() & {"region", "options", "latitude", "longitude"}:
+        values["latitude"], values["longitude"] = changed.latitude, changed.longitude
+    _check_address(problems, changed)
 
 
 def _admin(who: Actor | None, organization: Organization | None) -> Actor:

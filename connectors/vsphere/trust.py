@@ -7,13 +7,9 @@ import hmac
 import http.client
 import re
 import ssl
-from pathlib import Path
 
-from connectors.addressing import AddressPolicy, open_socket, shown_certificate
+from connectors.addressing import AddressPolicy, load_authorities, open_socket, shown_certificate
 from connectors.base import Access, ConnectorError
-
-# Where distributions keep their CAs, for builds of Python whose OpenSSL looks elsewhere.
-_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 
 
 class PinnedConnection(http.client.HTTPSConnection):
@@ -85,7 +81,7 @@ class Trust:
                     permanent=True,
                 ) from None
         else:
-            _load_system(context)
+            load_authorities(context)
         self.context = context
 
     def connection(self, host: str, port: int, timeout_s: float) -> PinnedConnection:
@@ -128,14 +124,6 @@ def _pin(thumbprint: str) -> str:
             permanent=True,
         )
     return digits
-
-
-def _load_system(context: ssl.SSLContext) -> None:
-    paths = ssl.get_default_verify_paths()
-    cafile = next((file for file in (paths.openssl_cafile, *_BUNDLES) if Path(file).is_file()), None)
-    capath = paths.openssl_capath if Path(paths.openssl_capath).is_dir() else None
-    if cafile or capath:
-        context.load_verify_locations(cafile, capath)
 
 
 def _colons(digits: str) -> str:
