@@ -9,3 +9,13 @@ class InventoryConfig(AppConfig):
     name = "apps.inventory"
     label = "inventory"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Hook the app into the layers below it."""
+        from apps.inventory import catalogue, handler, syncing  # noqa: F401 (declares its codes)
+        from apps.operations import registry
+        from apps.tenancy import rotation
+
+        registry.register_handler("sync", handler.SYNC)
+        registry.register_kind(registry.Kind("sync"))
+        rotation.register_sealed("inventory.SyncState", "sealed", "cloud__organization", syncing.purpose)

@@ -6,27 +6,23 @@ from typing import TYPE_CHECKING, Any, Self
 
 from django.db.models import Q
 
-from apps.tenancy.querysets import Row, ScopedQuerySet
+from apps.tenancy.querysets import ScopedQuerySet
 
 if TYPE_CHECKING:
     from apps.inventory.models import Machine, Thing, View  # noqa: F401
     from apps.tenancy.access import Principal
 
 
-class _OnClouds(ScopedQuerySet[Row]):
-    """Show what lies on the clouds that the principal sees."""
+class ThingQuerySet(ScopedQuerySet["Thing"]):
+    """Show hosts, networks and the like to the organization of their cloud: a lent one's inside is its owner's."""
 
     def visible_to(self, principal: Principal) -> Self:
-        """Return what lies on the visible clouds."""
-        own, lent = visible_clouds(principal)
-        return self.filter(cloud_id__in=[*own, *lent])
+        """Return what lies on the organization's own clouds."""
+        own, _ = visible_clouds(principal)
+        return self.filter(cloud_id__in=own)
 
 
-class ThingQuerySet(_OnClouds["Thing"]):
-    """Show hosts, networks and the like to all who see their cloud."""
-
-
-class MachineQuerySet(_OnClouds["Machine"]):
+class MachineQuerySet(ScopedQuerySet["Machine"]):
     """Show machines to the organization of their cloud; to one that the cloud is lent to, only its own."""
 
     def visible_to(self, principal: Principal) -> Self:
