@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any, Literal, Protocol
 
 from engine.resources import Owner
@@ -81,10 +82,6 @@ class Canary:
 class Probing(Protocol):
     """What connectors of clouds that can be labelled offer beside the contract's verbs."""
 
-    def probes(self) -> tuple[Probe, ...]:
-        """Return the probes in their order, as the cloud's flavour has them; asks nobody."""
-        ...
-
     def examine(self, probe: str, canary: Canary) -> Report:
         """Look at one thing. ConnectorError when the cloud could not be asked; KeyError for an unknown probe."""
         ...
@@ -130,3 +127,19 @@ def usual(
     if boundary:
         probes.insert(4, Probe("boundary", "deploy", required=False))
     return tuple(probes)
+
+
+# Dotted names instead of imports, as in the registry of kinds: an SDK loads only where its kind is used.
+_CATALOGUES = {
+    "vsphere": "connectors.vsphere.probing:of_flavour",
+    "fake": "connectors.fake.examining:of_flavour",
+}
+
+
+def of_kind(kind: str, flavour: str) -> tuple[Probe, ...]:
+    """Return what clouds of a kind and flavour have to prove; empty when no label is offered for the kind."""
+    if kind not in _CATALOGUES:
+        return ()
+    module, _, function = _CATALOGUES[kind].partition(":")
+    found: tuple[Probe, ...] = getattr(import_module(module), function)(flavour)
+    return found

@@ -190,6 +190,35 @@ VARIABLES: tuple[Variable, ...] = (
         "list",
         "Figures of the journal that differ from `apps/operations/tuning.py`, as `lease_s=30,sweep_s=5`.",
     ),
+    Variable("ESCALE_LABEL_DAYS", "number", "Days for which a signed label of a cloud holds.", default=90.0, minimum=1),
+    Variable(
+        "ESCALE_LABEL_EXPIRING_DAYS",
+        "number",
+        "Days before its end in which a label counts as expiring, and its cloud is probed once more for a new one.",
+        default=14.0,
+        minimum=0,
+    ),
+    Variable(
+        "ESCALE_LABEL_RUN_EVERY_HOURS",
+        "number",
+        "Hours after which a labelled cloud is probed again.",
+        default=168.0,
+        minimum=1,
+    ),
+    Variable(
+        "ESCALE_LABEL_GRACE_HOURS",
+        "number",
+        "Hours for which a label stands although its cloud could not be asked.",
+        default=72.0,
+        minimum=0,
+    ),
+    Variable(
+        "ESCALE_LABEL_MAX_RUN_AGE_DAYS",
+        "number",
+        "Days after which a run is too old to be signed.",
+        default=7.0,
+        minimum=0,
+    ),
     # What the launcher alone reads.
     Variable(
         "PORT",

@@ -170,6 +170,12 @@ SPECTACULAR_SETTINGS = {
     },
 }
 
+LABEL_DAYS = ENV["ESCALE_LABEL_DAYS"]
+LABEL_EXPIRING_DAYS = ENV["ESCALE_LABEL_EXPIRING_DAYS"]
+LABEL_RUN_EVERY_HOURS = ENV["ESCALE_LABEL_RUN_EVERY_HOURS"]
+LABEL_GRACE_HOURS = ENV["ESCALE_LABEL_GRACE_HOURS"]
+LABEL_MAX_RUN_AGE_DAYS = ENV["ESCALE_LABEL_MAX_RUN_AGE_DAYS"]
+
 OPERATIONS = dict(figure(text) for text in ENV["ESCALE_OPERATIONS"])
 
 LOGGING = configure(ENV["LOG_FORMAT"], ENV["LOG_LEVEL"])
@@ -211,5 +217,6 @@ CELERY_BEAT_SCHEDULE = {
     "sweep the journal": {"task": "operations.sweep", "schedule": 10.0, "options": {"expires": 10}},
     "refresh the clouds": {"task": "apps.clouds.tasks.refresh_clouds", "schedule": 60.0},
     "sweep": {"task": "operations.sweep", "schedule": 30.0, "options": {"expires": 30}},
+    "keep the labels": {"task": "apps.labels.tasks.keep_labels", "schedule": 300.0},
     "forget what has expired": {"task": "portal.tasks.forget_expired", "schedule": 3600.0},
 }

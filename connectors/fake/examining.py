@@ -9,9 +9,14 @@ from typing import Any
 from connectors.base import ConnectorError
 from connectors.fake import world
 from connectors.fake.effects import Effects
-from connectors.probing import MACHINE, Canary, Report
+from connectors.probing import MACHINE, Canary, Probe, Report, usual
 
 _CALLS = 5
+
+
+def of_flavour(flavour: str) -> tuple[Probe, ...]:
+    """Return what a fake cloud has to prove; it has no flavours of its own."""
+    return usual()
 
 
 def examine(probe: str, canary: Canary, effects: Effects) -> Report:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from connectors.base import Capability
 from connectors.probing import MACHINE, Canary, Probe, Report, usual
 from connectors.vsphere import (
+    flavours,
     folders,
     machine,
     placement,
@@ -21,7 +22,6 @@ from connectors.vsphere import (
     survey,
 )
 from connectors.vsphere.cloud import Cloud
-from connectors.vsphere.flavours import Flavour
 from connectors.vsphere.machine import Machine
 from connectors.vsphere.soap import Ref, moment, service_instance
 
@@ -32,16 +32,17 @@ LATENCY_CEILING_MS = 2000.0
 _VSAN_FLAVOURS = frozenset({"vmc", "evs"})
 
 
-def probes(flavour: Flavour) -> tuple[Probe, ...]:
+def of_flavour(name: str) -> tuple[Probe, ...]:
     """Return what a vCenter of a flavour has to prove."""
-    makes_networks = Capability.CREATE_NETWORK in flavour.capabilities
-    vsan = flavour.name in _VSAN_FLAVOURS
+    rules = flavours.flavour(name)
+    makes_networks = Capability.CREATE_NETWORK in rules.capabilities
+    vsan = rules.name in _VSAN_FLAVOURS
     return usual(
         network_left_out="" if makes_networks else "Networks are segments that the provider's own console makes.",
-        datastore_left_out="The provider gives its customers one datastore." if len(flavour.datastores) == 1
-        and flavour.datastores != ("*",) else "",
+        datastore_left_out="The provider gives its customers one datastore." if len(rules.datastores) == 1
+        and rules.datastores != ("*",) else "",
         policies_required=vsan,
-        boundary=flavour.pool is not None,
+        boundary=rules.pool is not None,
     )  # fmt: skip
 
 

@@ -1,0 +1,50 @@
+"""What a cloud is, as far as a label speaks of it: when any of this changes, the label is about another cloud."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from apps.clouds import connections
+from apps.clouds.models import Cloud, Credential
+from apps.tenancy import encryption
+from apps.tenancy.faults import Fault
+
+PARTS = ("kind", "flavour", "address", "user")
+
+
+def of(cloud: Cloud) -> dict[str, str]:
+    """Return kind, flavour, address, a digest of the user's name, and the instance that last answered there."""
+    health: Mapping[str, Any] = cloud.health or {}
+    return {
+        "kind": cloud.kind,
+        "flavour": cloud.flavour,
+        "address": cloud.address,
+        "user": _user(cloud),
+        "instance_uuid": str((health.get("facts") or {}).get("instance_uuid") or ""),
+    }
+
+
+def changed(basis: Mapping[str, Any], cloud: Cloud) -> list[str]:
+    """Return which parts of a cloud are not what they were; an instance that nobody has seen is not suspected."""
+    now = of(cloud)
+    parts = [part for part in PARTS if basis.get(part, "") != now[part]]
+    before, instance = basis.get("instance_uuid", ""), now["instance_uuid"]
+    if before and instance and before != instance:
+        parts.append("instance_uuid")
+    return parts
+
+
+def _user(cloud: Cloud) -> str:
+    """Return a digest of the user's name: another password is the same user, another user has other rights."""
+    row = Credential.objects.filter(cloud=cloud).first()
+    if row is None:
+        return ""
+    try:
+        opened = encryption.open_sealed(cloud.organization, connections.purpose(row), bytes(row.sealed))
+    except Fault:
+        return ""
+    name = str(json.loads(opened).get("username", ""))
+    return hashlib.sha256(f"{cloud.pk}\0{name}".encode()).hexdigest()[:32]
