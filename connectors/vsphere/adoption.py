@@ -167,8 +167,7 @@ def release(cloud: Cloud, action: Action, key: str) -> Outcome:
             return Outcome.done(f"{found.name} carries no markers", external_id=found.instance_uuid)
         if not found.marks.belong_to(action.owner, action.resource) or not found.marks.adopted:
             raise machine.foreign(found, action.resource)
-        names = (*markers.PLAIN_MARKS, *markers.WORK_MARKS)
-        config = specs.config(extra={PREFIX + name: "" for name in names})
+        config = specs.config(extra=dict.fromkeys(found.marks.present, ""))
         task = cloud.session.act_task(found.ref, "ReconfigVM_Task", operation=key, spec=config)
         note = Note("machine.release", "unmark", key, action.resource, action.owner, machine=found.ref)
         return note.on(task).running(50, "taking markers off")

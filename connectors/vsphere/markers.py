@@ -88,6 +88,7 @@ class Marks:
     guestinfo: Mapping[str, str] = field(default_factory=dict)  # the documents for cloud-init, as they are encoded
     container_host: bool = False  # of a template: it says that it has an engine
     adopted: bool = False  # somebody else made the machine: it is never deleted, and its description is not ours
+    present: tuple[str, ...] = ()  # the keys of all markers that are there
 
     def belong_to(self, owner: Owner, resource: str) -> bool:
         """Tell whether a machine is a given deployment's resource."""
@@ -105,6 +106,7 @@ def read(options: Sequence[Any]) -> Marks:
         guestinfo={key: value for key, value in values.items() if key.startswith(_DOCUMENTS)},
         container_host=bool(values.get("guestinfo.escale.engine")),
         adopted=bool(values.get(PREFIX + "adopted")),
+        present=tuple(PREFIX + name for name in (*PLAIN_MARKS, *WORK_MARKS) if PREFIX + name in values),
     )
 
 
