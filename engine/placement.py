@@ -109,6 +109,8 @@ def _refusal(cluster: ClusterFact, wish: Wish, inventory: Inventory) -> str:
     """Say why a cluster cannot take the machines; empty when it can."""
     if wish.cluster and cluster.name != wish.cluster:
         return f"{wish.cluster!r} is asked for"
+    if inventory.sizes:
+        return ""  # a zone, whose capacity nobody tells; what it allows is told by quotas
     if cluster.hosts <= 0:
         return "no host is connected and out of maintenance"
     standing = cluster.name == wish.usual_cluster
@@ -161,10 +163,12 @@ def _datastores(
         return {key: name for key, name in names.items() if name}
     known = {store.name: store for store in inventory.datastores}
     free = {store.name: store.free_gib - HEADROOM * store.capacity_gib for store in reachable if store.accessible}
+    if inventory.sizes:
+        free = dict.fromkeys(free, float("inf"))  # kinds of volumes, not places with a size
     placed: dict[str, str] = {}
     lacking: dict[str, int] = {}
     missing: set[str] = set()
-    order = sorted(free, key=lambda name: (-free[name], name))
+    order = list(free) if inventory.sizes else sorted(free, key=lambda name: (-free[name], name))
     used: dict[str, int] = {}
     for key, size in wish.disks.items():
         wanted = wish.fixed.get(key) or wish.datastore
@@ -189,7 +193,7 @@ def _datastores(
         )
     for name, size in sorted(lacking.items()):
         findings.append(_full(name, size, cluster, wish, free, known))
-    if placed:
+    if placed and not inventory.sizes:
         chosen = sorted(set(placed.values()))
         rejected = [
             (store.name, _store_refusal(store, cluster, wish))

@@ -29,6 +29,7 @@ class Declared:
     template: str | None = None
     cluster: str | None = None
     datastore: str | None = None
+    spot: bool | None = None  # None: as the drawing's machines are in general
     adopted: Mapping[str, Any] | None = None  # the body of a machine that runs already, with its ``adopt``
 
     @property
@@ -132,6 +133,7 @@ def _machines(extensions: Extensions, regions: tuple[str, ...], notes: Notes) ->
             body.get("template"),
             body.get("cluster"),
             body.get("datastore"),
+            body.get("spot"),
             body if "adopt" in body else None,
         )
     return machines

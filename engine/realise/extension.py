@@ -46,6 +46,7 @@ _PLACE = {
     "else": _NAME,
 }
 _CANVAS = {"type": ["object", "array"], "description": "Positions on the designer's canvas; nothing reads them here."}
+_SPOT = "The cloud may take the machine away at short notice, for a lower price; other clouds ignore it."
 HOST_NAME = r"^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$"
 """What a machine or region may be called: it becomes part of host names."""
 MAX_POOL = 100
@@ -117,12 +118,13 @@ SCHEMAS: Mapping[Place, Mapping[str, Any]] = {
         },
         "machine": {
             "type": "object",
-            "description": "Bounds of a machine's size.",
+            "description": "Bounds of a machine's size, and how it is bought.",
             "properties": {
                 "min_cpus": {"type": "integer", "minimum": 1, "maximum": 768, "description": "Least CPUs (1)."},
                 "max_cpus": {"type": "integer", "minimum": 1, "maximum": 768, "description": "Most CPUs (8)."},
                 "min_memory": _described(_SIZE, "Least memory (1GiB)."),
                 "max_memory": _described(_SIZE, "Most memory (16GiB)."),
+                "spot": {"type": "boolean", "description": _SPOT},
             },
             "additionalProperties": False,
         },
@@ -164,6 +166,7 @@ SCHEMAS: Mapping[Place, Mapping[str, Any]] = {
                     "template": _described(_NAME, "Name of the template that it is cloned from."),
                     "cluster": _described(_NAME, "Name of its cluster."),
                     "datastore": _described(_NAME, "Name of the datastore for its system disk and its volumes."),
+                    "spot": {"type": "boolean", "description": _SPOT},
                     "count": {
                         "type": "integer",
                         "minimum": 1,

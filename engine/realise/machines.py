@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from engine import quotas
 from engine.compose.model import Project
 from engine.observed import Target, TemplateFact
 from engine.plan import Requirements
@@ -19,19 +20,21 @@ from engine.realise.groups import make_units
 from engine.realise.images import runnable
 from engine.realise.naming import machine_name, natural, slug
 from engine.realise.notes import Notes
+from engine.realise.openings import Opener
 from engine.realise.packing import Bounds, Host, Unit, pack
 from engine.realise.parts import PartWriter, ServicePart, compose_text, secret_files_of
 from engine.realise.pinning import Pinner
 from engine.realise.prior import Prior
 from engine.realise.settings import (
     MAX_DATA_DISKS,
-    MAX_NICS,
     OVERHEAD_MIB,
     Settings,
     machine_size,
+    most_cards,
     settle,
 )
 from engine.realise.sites import Sites
+from engine.realise.sizing import Sizer
 from engine.realise.spans import Scene
 from engine.realise.volumes import DiskPlan, mount_disks, plan_disks, used_volumes
 from engine.realise.wiring import Wiring, wire
@@ -75,6 +78,7 @@ class _Realiser:
         self.services: dict[str, Any] = runnable(project, images, self.notes)
         self.declarations: Declarations = read_declarations(self.extensions, self.services, self.notes)
         self.sites = Sites(target, self.settings, self.extensions.project, self.declarations, prior, self.notes)
+        self.sizer = Sizer(target, self.settings, self.extensions.project, self.declarations, prior, self.notes)
         self.largest: dict[str, tuple[int, int]] = {}  # drawn machine -> what its fullest one holds (thousandths, MiB)
 
     def run(self) -> Desired:
@@ -89,7 +93,13 @@ class _Realiser:
         plain = frozenset(position for position, label in enumerate(labels) if self.declarations.plain(label))
         scene = Scene(config, self.extensions, labels, at, self.notes, plain)
         wiring = wire(scene, self.target, self.owner, self.settings, self.prior)
-        machines = self._machines(hosts, disks, wiring)
+        opener = Opener(scene, self.target, self.owner, self.settings, self.prior)
+        opener.open()
+        machines = [
+            replace(machine, firewall=opener.firewall_of(machine.key.removeprefix("machine:")))
+            for machine in self.sizer.fit(self._machines(hosts, disks, wiring))
+        ]
+        datastores = self.sites.place(machines, disks)
         folder = Folder(
             "folder:deployment",
             (
@@ -98,10 +108,12 @@ class _Realiser:
                 self.owner.project,
                 f"{self.owner.deployment}-{self.owner.deployment_id.replace('-', '')[:8]}",
             ),
+            wiring.ground,
+            self.sites.zone,
         )
         resources: dict[str, Resource] = {folder.key: folder} if machines or disks else {}
         resources.update(sorted(wiring.resources.items()) if machines else ())
-        datastores = self.sites.place(machines, disks)
+        resources.update(sorted(opener.resources.items()))
         for name in sorted(disks):
             volume = disks[name].volume
             resources[volume.key] = replace(volume, datastore=datastores.get(volume.key))
@@ -114,6 +126,9 @@ class _Realiser:
         adopted = adopted_machines(self.declarations.adopted, self.notes)
         resources.update((machine.key, machine) for machine in adopted)
         refuse_stray_keys(self.declarations.machines, self.extensions.project.get("machines") or {}, self.notes)
+        if self.target.inventory.quotas:
+            findings = quotas.check(self.target.inventory.quotas, resources.values(), self.prior.resources)
+            self.notes.extend(findings)
         self._tell_declared({machine.key: machine for machine in machines})
         verdicts.enter(self.notes, self.project.config, self.extensions.paths())
         return Desired(
@@ -138,7 +153,12 @@ class _Realiser:
         units = make_units(self.services, self.extensions, settings, disks_used, self.declarations, self.notes)
         pinned = [unit for unit in units if unit.pin]
         units = [unit for unit in units if not unit.pin] if pinned else units
-        bounds = Bounds(settings.max_cpus * 1000, settings.max_memory_mib - OVERHEAD_MIB, MAX_NICS - 2, MAX_DATA_DISKS)
+        bounds = Bounds(
+            settings.max_cpus * 1000,
+            settings.max_memory_mib - OVERHEAD_MIB,
+            max(most_cards(self.target) - 2, 1),
+            MAX_DATA_DISKS,
+        )
         for unit in units:
             if unit.millicpus > bounds.millicpus or unit.memory_mib > bounds.memory_mib:
                 self._too_large(unit, bounds)

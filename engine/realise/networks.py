@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from engine.observed import Target
+from engine.realise.ground import KEPT, PUBLIC, Ground
 from engine.realise.naming import machine_name, slug
 from engine.realise.prior import Prior
-from engine.realise.settings import MAX_NICS, Settings
+from engine.realise.settings import Settings, most_cards
 from engine.realise.spans import MESH, Scene, Span
 from engine.realise.subnets import Addresses, Subnets, parse
 from engine.resources import Network, Nic, Owner
@@ -22,16 +23,107 @@ class NetworkMaker:
         self.spans: dict[str, Span] = {}
         self.default: str | None = None
         self.outside: dict[str, str] = {}
+        self.ground: Ground | None = None
 
     def make(self) -> None:
-        """Fill ``resources`` and ``spans``."""
-        self.default = self._default_network()
-        self.outside = self._external_networks()
+        """Fill ``resources`` and ``spans``; on targets without shared networks also ``ground``."""
+        if "own_ground" in self.target.capabilities:
+            self.ground = self._lay_ground()
+            self.default = self._public_network(self.ground)
+            self._tell_ground()
+        else:
+            self.default = self._default_network()
+            self.outside = self._external_networks()
         self._span(self.default, self.outside)
 
     def cards(self) -> list[tuple[Nic, ...]]:
         """Return the cards of each machine, once all addresses are given."""
         return self._nics(self.default, self.outside)
+
+    # A ground of its own.
+
+    def _lay_ground(self) -> Ground:
+        """Return the deployment's address range."""
+        spanning: list[int] = []
+        wished: list[str] = []
+        bridges: list[str] = []
+        for network, services in sorted(self.scene.members.items()):
+            hosts = len({machine for service in services for machine in self.scene.at[service]})
+            drawn = self._drawn_subnets(network)
+            if hosts > 1:
+                spanning.append(hosts + len(services))
+                wished.extend(drawn)
+            else:
+                bridges.extend(drawn)
+        machines = len(self.scene.labels)
+        return Ground(self.owner, self.settings, self.prior, wished, [machines, *spanning], bridges)
+
+    def _public_network(self, ground: Ground) -> str | None:
+        hosts = len(self.scene.labels)
+        before = self.prior.subnets.get(PUBLIC)
+        subnet = before or ground.carve(PUBLIC, f"{self.owner.deployment_id}/{PUBLIC}", hosts)
+        if subnet is None:
+            self._exhausted("of its machines", ())
+            return None
+        name = self.prior.network_name(PUBLIC) or self._name("public")
+        self.resources[PUBLIC] = Network(PUBLIC, name, managed=True, subnet=subnet, access="public")
+        return PUBLIC
+
+    def _tell_ground(self) -> None:
+        """Enter in the ledger what names networks that no cloud of this kind shares."""
+        notes = self.scene.notes
+        if self.scene.extensions.project.get("network"):
+            notes.ledger(
+                ("x-escale", "network"),
+                "dropped",
+                "this cloud shares no network between deployments: the machines' first card is on one of its own",
+                "x-escale.network",
+            )
+        for network in self.scene.members:
+            body = self.scene.networks.get(network) or {}
+            if body.get("external"):
+                name = str(body.get("name") or network)
+                notes.ledger(
+                    ("networks", network, "external"),
+                    "dropped",
+                    f"this cloud shares no network between deployments: {name!r} is made for this one alone",
+                    "networks.external",
+                )
+                notes.finding(
+                    "realise.network_external_own",
+                    "warning",
+                    f"The drawing expects a network {name!r} that others are on too, and on this cloud each "
+                    "deployment has networks of its own: one is made for this deployment alone, and what stands on "
+                    "the other one is only reached by its public addresses.",
+                    ("networks", network),
+                )
+            if self.scene.extensions.networks.get(network, {}).get("vlan") is not None:
+                notes.ledger(
+                    ("networks", network, "x-escale", "vlan"),
+                    "dropped",
+                    "this cloud has no VLANs: the network is a subnet that only its members reach",
+                    "networks.x-escale.vlan",
+                )
+
+    def _exhausted(self, whose: str, path: tuple[str, ...]) -> None:
+        where = self.ground.cidr if self.ground else self.settings.supernet
+        fixed = self.ground is not None and self.prior.folder.get("cidr")
+        self.scene.notes.finding(
+            "realise.subnets_exhausted",
+            "error",
+            f"No private subnet is left in {where} for the network {whose}: "
+            + (
+                "this range is fixed for the deployment's life, so let services share networks, or deploy anew."
+                if fixed
+                else "give the cloud a larger private_supernet, or the network a subnet of its own (x-escale: "
+                "{subnet: ...})."
+            ),
+            path,
+        )
+
+    def _name(self, network: str) -> str:
+        suffix = self.owner.deployment_id.replace("-", "")[:8]
+        return f"{slug(f'{self.owner.deployment}-{network}', 60)}-{suffix}"
 
     # Existing networks.
 
@@ -102,8 +194,9 @@ class NetworkMaker:
                 subnets.take(str(pool.get("subnet") or ""))
         for subnet in self.prior.subnets.values():
             subnets.take(subnet)
-        managed = "create_network" in self.target.capabilities and bool(
-            self.target.inventory.switches or not self.target.inventory.networks
+        managed = self.ground is not None or (
+            "create_network" in self.target.capabilities
+            and bool(self.target.inventory.switches or not self.target.inventory.networks)
         )
         for network, services in sorted(self.scene.members.items()):
             machines = sorted({machine for service in services for machine in self.scene.at[service]})
@@ -132,41 +225,57 @@ class NetworkMaker:
             return None
         subnet = self._subnet(network, len(machines) + len(services), subnets)
         if subnet is None:
-            self.scene.notes.finding(
-                "realise.subnets_exhausted",
-                "error",
-                f"No private subnet is left in {self.settings.supernet} for the network {network!r}: give the cloud a "
-                "larger private_supernet, or the network a subnet of its own (x-escale: {subnet: ...}).",
-                ("networks", network),
-            )
+            self._exhausted(repr(network), ("networks", network))
             return None
         extension = self.scene.extensions.networks.get(network, {})
         if managed and network not in outside:
-            suffix = self.owner.deployment_id.replace("-", "")[:8]
-            name = self.prior.network_name(key) or f"{slug(f'{self.owner.deployment}-{network}', 60)}-{suffix}"
-            resource = Network(key, name, managed=True, subnet=subnet, vlan=extension.get("vlan"))
+            name = self.prior.network_name(key) or self._name(network)
+            resource = Network(
+                key,
+                name,
+                managed=True,
+                subnet=subnet,
+                vlan=None if self.ground else extension.get("vlan"),
+                access="private" if self.ground else "",
+            )
         else:
             assert base is not None
             resource = Network(key, self.resources[base].name, managed=False, subnet=subnet)
         self.resources[key] = resource
-        span = Span(key, machines, Addresses(subnet))
+        span = Span(key, machines, Addresses(subnet, kept=KEPT if self.ground else 1))
         self._address(network, services, span)
         self._tell(network, services, resource)
         return span
 
     def _subnet(self, network: str, hosts: int, subnets: Subnets) -> str | None:
-        body = self.scene.networks.get(network) or {}
-        drawn = self.scene.extensions.networks.get(network, {}).get("subnet")
-        pools = ((body.get("ipam") or {}).get("config")) or ()
-        for text in (drawn, *(pool.get("subnet") for pool in pools)):
-            wished = parse(str(text)) if text else None
-            if wished is not None:
-                return str(wished)
-        before = self.prior.subnets.get(f"network:{network}")
+        drawn = self._drawn_subnets(network)
+        if drawn and self.ground is None:
+            return drawn[0]
+        key, seed = f"network:{network}", f"{self.owner.deployment_id}/{network}"
+        if drawn and self.ground is not None:
+            own = self.ground.wish(key, drawn[0])
+            if own is not None:
+                return own
+            self.scene.notes.ledger(
+                ("networks", network, "subnet"),
+                "approximated",
+                f"not {drawn[0]}: a subnet here is a /28 to a /16 of the deployment's range {self.ground.cidr}, and "
+                "overlaps no other",
+                "networks.subnet",
+            )
+        before = self.prior.subnets.get(key)
         wished = parse(before) if before else None
         if wished is not None and wished.num_addresses > hosts + 12:
             return str(wished)
-        return subnets.carve(f"{self.owner.deployment_id}/{network}", hosts)
+        return self.ground.carve(key, seed, hosts) if self.ground else subnets.carve(seed, hosts)
+
+    def _drawn_subnets(self, network: str) -> list[str]:
+        """Return the subnets that the drawing gives to a network, the one that holds first."""
+        body = self.scene.networks.get(network) or {}
+        drawn = self.scene.extensions.networks.get(network, {}).get("subnet")
+        pools = ((body.get("ipam") or {}).get("config")) or ()
+        found = (parse(str(text)) for text in (drawn, *(pool.get("subnet") for pool in pools)) if text)
+        return [str(subnet) for subnet in found if subnet is not None]
 
     def _address(self, network: str, services: Sequence[str], span: Span) -> None:
         """Give the machines their addresses: those of before first, then what the drawing asks for, then free ones."""
@@ -219,8 +328,11 @@ class NetworkMaker:
         machines = sorted({self.scene.labels[machine] for service in services for machine in self.scene.at[service]})
         shown = ", ".join(machines[:4]) + (f" and {len(machines) - 4} more" if len(machines) > 4 else "")
         body = self.scene.networks.get(network) or {}
-        kind = "a port group of its own" if resource.managed else f"the existing network {resource.name!r}"
-        apart = "" if resource.vlan or not resource.managed else " (without a VLAN it is not isolated on the wire)"
+        if resource.access:
+            kind, apart = "a subnet of its own that only its members reach,", ""
+        else:
+            kind = "a port group of its own" if resource.managed else f"the existing network {resource.name!r}"
+            apart = "" if resource.vlan or not resource.managed else " (without a VLAN it is not isolated on the wire)"
         shared = "" if resource.managed else "; others on that network can reach the published ports"
         reached = (
             "names lead to the machines' addresses, on declared ports"
@@ -256,12 +368,13 @@ class NetworkMaker:
             # Cards keep the order they were made in; another order would replace the machine.
             before = [key for key in self.prior.nics(self.scene.labels[machine]) if key in cards]
             order = [*before, *(key for key in cards if key not in before)]
-            if len(order) > MAX_NICS:
+            most = most_cards(self.target)
+            if len(order) > most:
                 self.scene.notes.finding(
                     "realise.too_many_networks",
                     "error",
                     f"The machine {machine_name(self.owner.deployment, self.scene.labels[machine])} would need "
-                    f"{len(order)} network cards, a virtual machine has at most {MAX_NICS}: let its services share "
+                    f"{len(order)} network cards, a virtual machine has at most {most}: let its services share "
                     "networks.",
                 )
             result.append(tuple(cards[key] for key in order))

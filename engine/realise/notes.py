@@ -28,14 +28,19 @@ class Notes:
         self.covered: set[Path] = set()  # keys that an entry speaks on: the table of verdicts is silent on them
         self.split: set[Path] = set()  # keys of which entries speak on parts only
 
-    def ledger(self, path: Path, verdict: Verdict, reason: str, code: str) -> None:
-        """Enter how a key fares; ``code`` without its ``ledger.`` prefix."""
+    def ledger(self, path: Path, verdict: Verdict, reason: str, code: str, *, covers: bool = True) -> None:
+        """Enter how a key fares; ``code`` without its ``ledger.`` prefix.
+
+        ``covers``: the table of verdicts need not speak on this key any more.
+        """
         if (path, code) in self._entries:
             return
         position = self._locate(path)
         self._entries[path, code] = LedgerEntry(
             path, verdict, reason, f"ledger.{code}", position.line if position else None
         )
+        if not covers:
+            return
         self.covered.add(path[:3])
         if len(path) > 3 and path[2] in _MAPS:
             self.covered.remove(path[:3])

@@ -16,10 +16,13 @@ class Prior:
     """
 
     def __init__(self, resources: Mapping[str, Any] | None) -> None:
+        self.resources: Mapping[str, Any] = resources or {}
         self.placement: dict[tuple[str, int], str] = {}
         self.subnets: dict[str, str] = {}
         self.volumes: dict[str, Mapping[str, Any]] = {}
         self.machines: dict[str, Mapping[str, Any]] = {}  # by label
+        self.folder: Mapping[str, Any] = {}
+        self.balancers: dict[str, Mapping[str, Any]] = {}
         self._networks: dict[str, Mapping[str, Any]] = {}
         self._cards: dict[str, list[tuple[str, Mapping[str, Any]]]] = {}  # network -> (label, card)
         for key, body in (resources or {}).items():
@@ -52,6 +55,10 @@ class Prior:
                 self.subnets[key] = str(body["subnet"])
         elif kind == "volume":
             self.volumes[key] = body
+        elif kind == "folder":
+            self.folder = body
+        elif kind == "balancer":
+            self.balancers[key] = body
 
     @property
     def default_network(self) -> str | None:

@@ -77,6 +77,33 @@ In a network of more than 50 services only those know each other across machines
 `depends_on` across machines orders the start of the machines, and the dependant's machine waits until the declared
 port accepts connections, for ten minutes at most. Machines that wait for each other in a round start together.
 
+## Clouds that sell sizes and share no network (AWS)
+
+The same drawing, with these differences; each has its line in the ledger.
+
+- **Ground.** A deployment gets an address range of its own (a VPC) out of the cloud's `private_supernet`, a /20, or
+  a larger one where it needs more, for its life. All machines have their first card in a public subnet of it, by
+  DHCP, and so a public address; networks that span machines are subnets that only their members reach. A subnet that
+  is drawn (`ipam`, `x-escale: {subnet}`) is kept, and the range follows it; a second one that does not fit into the
+  same /16 is made elsewhere (approximated). The first four addresses and the last of each subnet are Amazon's.
+  `external` networks and `x-escale: {network, vlan}` are dropped: no network is shared between deployments.
+- **Zone.** All of it stands in one availability zone (`cluster`), since subnets and volumes do. Two zones in one
+  drawing are an error.
+- **Ports.** Nothing reaches a machine from outside but the published ports, which its firewall (a security group)
+  lets in from anywhere, or from the cloud's `open_to`. A port that is bound to another address than all of them is
+  not opened, nor is one of the engine's choice. IPv6 and other protocols than TCP and UDP are not opened. With
+  `network_mode: host` the declared ports are opened (`ports`, `expose`), and no others.
+- **Balancers.** A service that publishes fixed ports from several machines gets a balancer, one address for all of
+  them; the machines' own addresses keep working. A published range is not balanced.
+- **Sizes.** A machine is the smallest size on sale that has the CPUs, the memory and the network cards; it stays as
+  long as that holds it, though a new size would fit better by now. Many networks on one machine make it larger; none
+  that fits is an error. What it has more than was asked for, its containers may use.
+- **Spot.** `spot` of a drawn machine, of `x-escale: {machine: ...}` or of the cloud's defaults, in this order. Where
+  a cloud sells no such machines, it is dropped. Changing it replaces the machine.
+- **Quotas.** What the cloud still allows is compared with what is new before anything is made (`placement.quota`).
+- **User-data** holds 16 KiB, compressed, and the agent with its certificate takes about 11 of them: large files
+  belong into an image.
+
 ## Volumes and files
 
 - A **named volume** is a data disk. It outlives its machine, can grow, and never shrinks. It is mounted on the
@@ -84,7 +111,8 @@ port accepts connections, for ten minutes at most. Machines that wait for each o
   so is the folder, and nothing is written to the system disk in its place. An empty volume is filled from the
   image, as Compose does.
 - **Which disk is which.** A blank disk is found by its SCSI unit, which the plan fixes for life (`/dev/sd*` names
-  depend on the order in which the kernel finds disks; by-path names depend on the slot of the controller). It is
+  depend on the order in which the kernel finds disks; by-path names depend on the slot of the controller); on EC2, by
+  the device name that it was attached as, which its NVMe controller tells. It is
   formatted with a file system whose UUID is known to the plan, and is found by that UUID from then on, wherever it
   is attached. Only disks at paravirtual controllers count as blank ones. A disk that is not blank is never
   formatted, and one with another file system is never mounted: the machine says so in its journal and starts no
@@ -98,9 +126,9 @@ port accepts connections, for ten minutes at most. Machines that wait for each o
 ## Secrets
 
 The content of a secret is neither in the plan nor in the user-data. The machine fetches it once, by POST over
-HTTPS, with a token that is good for one use, for an hour, and for the machine whose BIOS UUID it tells in
-`X-Escale-Machine` (taken from the DMI serial number, since `product_uuid` has its first half swapped on newer
-virtual hardware). The answer is JSON, `{path: base64}`. The files stand below `/var/lib/escale/secrets`, which only
+HTTPS, with a token that is good for one use, for an hour, and for the machine whose identity it tells in
+`X-Escale-Machine`: the BIOS UUID (taken from the DMI serial number, since `product_uuid` has its first half swapped
+on newer virtual hardware), or on EC2 the instance id. The answer is JSON, `{path: base64}`. The files stand below `/var/lib/escale/secrets`, which only
 root may enter, so that a restart needs no second fetch; a file has mode 0444 unless the service asks for another,
 since containers need not run as root. A secret that was not supplied is an empty file, with a warning. Contents
 that change reach a machine with its next update.
@@ -110,7 +138,7 @@ Values in `environment` are part of the drawing, and stand in the user-data.
 ## Updates
 
 A machine's containers change with its user-data: it is stopped, updated and started, and cloud-init applies the new
-files, since the instance id is new. Compose then makes only those containers anew that changed. More CPUs or memory
+files, since the instance id is new (EC2's never is: there the agent reads the user-data at each boot). Compose then makes only those containers anew that changed. More CPUs or memory
 take the same way. Another template, cluster or network card replaces the machine: data disks move over, the system
 disk goes.
 
@@ -180,7 +208,7 @@ def _values(schema: Mapping[str, Any]) -> str:
         return "map"
     if kind == "integer":
         return f"{schema['minimum']}-{schema['maximum']}" if "maximum" in schema else f"number from {schema['minimum']}"
-    return {"string": "text", "number": "number"}.get(str(kind), "anything")
+    return {"string": "text", "number": "number", "boolean": "`true`, `false`"}.get(str(kind), "anything")
 
 
 def _cell(text: str) -> str:

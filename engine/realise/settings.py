@@ -37,6 +37,8 @@ class Settings:
     cpu_overcommit: float
     supernet: str
     reserved_subnets: tuple[str, ...]
+    spot: bool = False  # machines may be ones that the cloud takes away, where the drawing says nothing of it
+    open_to: tuple[str, ...] = ("0.0.0.0/0",)  # who reaches published ports, on targets that shut machines off
 
 
 def settle(target: Target, policy: Mapping[str, Any], extension: Mapping[str, Any]) -> Settings:
@@ -80,7 +82,14 @@ def settle(target: Target, policy: Mapping[str, Any], extension: Mapping[str, An
         cpu_overcommit=float(given.get("cpu_overcommit") or 4.0),
         supernet=str(given.get("private_supernet") or "10.96.0.0/12"),
         reserved_subnets=tuple(given.get("reserved_subnets") or ()),
+        spot=bool(machine["spot"] if "spot" in machine else given.get("spot", False)),
+        open_to=tuple(given.get("open_to") or ("0.0.0.0/0",)),
     )
+
+
+def most_cards(target: Target) -> int:
+    """Return how many network cards a machine has at most: those of the largest size, where machines come in sizes."""
+    return max((size.nics for size in target.inventory.sizes), default=MAX_NICS)
 
 
 def machine_size(settings: Settings, millicpus: int, memory_mib: int) -> tuple[int, int]:
@@ -121,7 +130,10 @@ def replicas_of(service: Mapping[str, Any]) -> int:
 
 
 def _largest_host(target: Target) -> tuple[int, int]:
-    """Return cores and MiB of the largest average host; what is unknown bounds nothing."""
+    """Return cores and MiB of the largest average host, or size; what is unknown bounds nothing."""
+    sizes = target.inventory.sizes
+    if sizes:
+        return max(size.cpus for size in sizes), max(size.memory_mib for size in sizes)
     hosts = [cluster for cluster in target.inventory.clusters if cluster.hosts > 0]
     cpus = max((cluster.cpus // cluster.hosts for cluster in hosts if cluster.cpus), default=1 << 20)
     memory = max((cluster.memory_mib // cluster.hosts for cluster in hosts if cluster.memory_mib), default=1 << 30)

@@ -47,6 +47,7 @@ class Sites:
         self._clusters: dict[str, str | None] = {}  # machine -> the cluster that was chosen for it
         self._templates: dict[str, TemplateFact | None] = {}  # those that machines ask for by name
         self._told: set[tuple[str, ...]] = set()
+        self.zone = self._one_zone() if "own_ground" in target.capabilities else None
 
     def template(self) -> TemplateFact | None:
         """Return the template of new machines; None, with an error, when there is none."""
@@ -141,6 +142,28 @@ class Sites:
         """Return the datastore that a machine was made on."""
         return self.prior.machines.get(machine.key.removeprefix("machine:"), {}).get("datastore")
 
+    def _one_zone(self) -> str | None:
+        """Return the zone that a deployment with a ground of its own stands in, as far as anybody says.
+
+        Its subnets and volumes lie in one zone each, so that all of it stands in one.
+        """
+        named: list[tuple[tuple[str, ...], str | None]] = [(("x-escale", "cluster"), self.drawn.get("cluster"))]
+        named += [((*one.path, "cluster"), one.cluster) for one in self.declarations.machines.values()]
+        named = [(path, name) for path, name in named if name]
+        before = self.prior.folder.get("zone")
+        zone = before or (named[0][1] if named else None)
+        for path, name in named:
+            if name != zone:
+                self.notes.finding(
+                    "placement.zone_split",
+                    "error",
+                    f"The drawing asks for {name!r} here and stands in {zone!r}: a deployment's subnets and volumes "
+                    "are in one zone on this cloud, for its life. Name one zone, or draw what belongs into another one "
+                    "as a region and deploy that by itself.",
+                    path,
+                )
+        return str(zone) if zone else None
+
     def place(self, machines: Sequence[Machine], disks: Mapping[str, DiskPlan]) -> dict[str, str]:
         """Choose clusters and datastores; what exists already stays and counts only by what it grows."""
         if not machines and not disks:
@@ -152,6 +175,8 @@ class Sites:
             choice = placement.choose(inventory, self._wish(group))
             self.notes.extend(choice.findings)
             self._clusters.update((machine.key, choice.cluster) for machine in group.machines)
+            if "own_ground" in self.target.capabilities:
+                self.zone = self.zone or choice.cluster
             placed.update({**choice.datastores, **group.fixed})
             if position < len(groups) - 1:
                 inventory = self._without(inventory, group, choice)
@@ -173,7 +198,8 @@ class Sites:
                     group.present.append(label)
                     present.discard(label)
             else:
-                swap_gib = -(-machine.memory_mib // 1024)
+                # A vSphere host keeps a swap file for each machine; clouds that sell sizes do not show theirs.
+                swap_gib = 0 if machine.size else -(-machine.memory_mib // 1024)
                 group.needs[machine.key] = (machine.system_disk_gib or 0) + swap_gib
                 if store:
                     group.fixed[machine.key] = store
@@ -200,6 +226,8 @@ class Sites:
         inventory = self.target.inventory
         cluster = self._known(declared, "cluster", declared.cluster, (fact.name for fact in inventory.clusters))
         store = self._known(declared, "datastore", declared.datastore, (fact.name for fact in inventory.datastores))
+        if "own_ground" in self.target.capabilities:
+            return None, store
         return (None if cluster == self.drawn.get("cluster") else cluster), store
 
     def _known(self, declared: Declared, what: str, name: str | None, known: Iterable[str]) -> str | None:
@@ -219,7 +247,7 @@ class Sites:
 
     def _wish(self, group: _Group) -> placement.Wish:
         present = [self.prior.machines[label] for label in group.present]
-        general = self.drawn.get("cluster") or (None if self.prior.machines else self.settings.cluster)
+        general = self.zone or self.drawn.get("cluster") or (None if self.prior.machines else self.settings.cluster)
         return placement.Wish(
             machines=[(machine.cpus, machine.memory_mib) for machine in group.machines],
             disks=group.needs,

@@ -28,9 +28,10 @@ class Subnets:
 
     def carve(self, seed: str, hosts: int) -> str | None:
         """Return a subnet for so many hosts, chosen by the hash of ``seed``; None when the supernet is full."""
-        prefix = 24
-        while prefix > self._super.prefixlen and 2 ** (32 - prefix) < 2 * hosts + _FIRST_HOST:
-            prefix -= 1
+        return self.carve_range(seed, prefix_for(hosts))
+
+    def carve_range(self, seed: str, prefix: int) -> str | None:
+        """Return a subnet with a prefix of this length, or of the supernet's where that is longer."""
         prefix = max(prefix, self._super.prefixlen)
         size = 2 ** (32 - prefix)
         count = self._super.num_addresses // size
@@ -62,18 +63,29 @@ class Subnets:
         self._ranges[position:end] = [(first, last)]
 
 
-class Addresses:
-    """Hand out the addresses of one subnet, as "10.96.5.10/24"."""
+def prefix_for(hosts: int) -> int:
+    """Return the prefix of a subnet that so many hosts fit in, and as many again."""
+    prefix = 24
+    while prefix > 0 and 2 ** (32 - prefix) < 2 * hosts + _FIRST_HOST:
+        prefix -= 1
+    return prefix
 
-    def __init__(self, cidr: str, taken: Iterable[str] = ()) -> None:
+
+class Addresses:
+    """Hand out the addresses of one subnet, as "10.96.5.10/24".
+
+    The first ``kept`` addresses are not given away: the network's own, and what a cloud keeps for itself.
+    """
+
+    def __init__(self, cidr: str, taken: Iterable[str] = (), kept: int = 1) -> None:
         network = ip_network(cidr, strict=False)
         if not isinstance(network, IPv4Network):
             raise ValueError(f"{cidr} is not an IPv4 subnet")
         self._network, self._prefix = network, network.prefixlen
-        self._first, self._last = int(network.network_address), int(network.broadcast_address)
+        self._first, self._last = int(network.network_address) + kept - 1, int(network.broadcast_address)
         self._taken: set[int] = set()
-        low = self._first + (_FIRST_HOST if network.num_addresses >= 4 * _FIRST_HOST else 2)
-        self._next = low
+        low = _FIRST_HOST if network.num_addresses >= 4 * _FIRST_HOST else 2
+        self._next = int(network.network_address) + max(low, kept)
         self._turned = False
         self._low = self._first + 1
         for address in taken:

@@ -44,6 +44,9 @@ TABLE: Mapping[str, Rule] = {
     ),
     "x-escale.machines.*": Rule(H, "a machine of its own", "it says which services stand on it, or that it is plain"),
     "x-escale.place": Rule(H, "the cloud of all that names none itself"),
+    "x-escale.machine.spot": Rule(
+        H, "the cloud may take the machine away at short notice, for a lower price", "dropped on clouds without such"
+    ),
     "x-escale.canvas": Rule(H, "kept for the designer; nothing else reads it"),
     "services": Rule(H, "each service runs in a container machine"),
     # What a service runs.
@@ -136,7 +139,12 @@ TABLE: Mapping[str, Rule] = {
     "services.*.configs.[].mode": Rule(H, ""),
     "services.*.use_api_socket": Rule(A, "the socket is that of the machine's own engine"),
     # Networks.
-    "services.*.ports": Rule(H, "published on all addresses of the machine"),
+    "services.*.ports": Rule(
+        H,
+        "published on all addresses of the machine",
+        "on clouds that shut machines off the firewall lets these ports in; those bound to one address, of the "
+        "engine's choice, or neither TCP nor UDP are not opened (approximated, dropped); replicas get a balancer",
+    ),
     "services.*.ports.[].target": Rule(H, ""),
     "services.*.ports.[].published": Rule(H, ""),
     "services.*.ports.[].protocol": Rule(H, ""),
@@ -246,7 +254,11 @@ TABLE: Mapping[str, Rule] = {
     "networks.*.ipam": Rule(
         H, "kept on the machine", "across machines its subnet is that of the machines (approximated)"
     ),
-    "networks.*.external": Rule(A, "an existing network of the cloud: every machine of its services gets a card on it"),
+    "networks.*.external": Rule(
+        A,
+        "an existing network of the cloud: every machine of its services gets a card on it",
+        "dropped on clouds that share no network between deployments",
+    ),
     "networks.*.internal": Rule(H, "kept on the machine", "across machines it would hide published ports: dropped"),
     "networks.*.attachable": Rule(D, _SWARM + "the bridge of a machine is open to its engine's containers"),
     "networks.*.enable_ipv4": Rule(H, "kept on the machine"),

@@ -31,6 +31,7 @@ class Wiring:
     published: Mapping[tuple[int, str], Sequence[tuple[str, int, str]]]  # -> (address, port, protocol)
     waits: Mapping[int, Sequence[Mapping[str, Any]]]
     after: Mapping[int, frozenset[int]]  # machines that must be ready before
+    ground: str | None = None  # address range of all networks, where the deployment has one of its own
 
 
 def wire(scene: Scene, target: Target, owner: Owner, settings: Settings, prior: Prior) -> Wiring:
@@ -48,4 +49,5 @@ def wire(scene: Scene, target: Target, owner: Owner, settings: Settings, prior: 
         names.published,
         waits,
         after,
+        networks.ground.cidr if networks.ground else None,
     )
