@@ -8,15 +8,16 @@ import sqlite3
 import tempfile
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from connectors.base import Access, Capability, ConnectorError, Handle, Health, Outcome
-from connectors.fake import adoption, examining, faults, world
+from connectors.fake import adoption, examining, faults, listing, world
 from connectors.fake.effects import Effects
 from connectors.fake.store import Store, count, dump
+from connectors.listing import ListingPage
 from connectors.probing import EXTRA_VERBS, Canary, Report
 from engine.findings import Finding
 from engine.found import FoundMachine
@@ -287,7 +288,7 @@ class FakeConnector:
             return Outcome.failed(ConnectorError("cloud.not_found", message, permanent=True))
         data = machine["data"]
         if data["power"] == "on" and now >= data["on_since"] + float(self._options.get("boot_s", 0.02)):
-            return Outcome.done(external_id=machine["id"], addresses=_addresses(machine))
+            return Outcome.done(external_id=machine["id"], addresses=world.addresses(machine))
         if now >= note["until"] and note.get("plain") and data["power"] == "on":
             return Outcome.done(f"{machine['name']} runs; its guest tells no address", external_id=machine["id"])
         if now >= note["until"]:
@@ -332,6 +333,17 @@ class FakeConnector:
         with self._store.transaction() as db:
             self._advance(db)
             return examining.examine(probe, canary, Effects(db, self._options, time.time()))
+
+    def listing(self, cursor: str) -> Iterator[ListingPage]:
+        """Yield what changed since a cursor, or everything; see ``connectors.listing``."""
+        for rule in self._call("listing"):
+            raise rule.error()
+        with self._store.transaction() as db:
+            self._advance(db)
+        for page in listing.listing(self._store, self._options, cursor):
+            yield page
+            for rule in self._call("listing.page"):
+                raise rule.error()
 
     def close(self) -> None:
         """Close this thread's connection to the state file."""
@@ -412,11 +424,6 @@ def _target(action: Action) -> str | None:
     return None if found is None else str(found)
 
 
-def _addresses(machine: Mapping[str, Any]) -> list[str]:
-    number = int(uuid.UUID(machine["id"])) % 62_000
-    return machine["data"]["static"] or [f"10.20.{number // 250}.{number % 250 + 2}"]
-
-
 def _error_json(error: ConnectorError) -> dict[str, Any]:
     return {
         "code": error.code,
@@ -436,7 +443,7 @@ def _observed(thing: Mapping[str, Any], attached: Mapping[str, str]) -> Observed
             "power": data["power"],
             "cpus": data["cpus"],
             "memory_mib": data["memory_mib"],
-            "addresses": _addresses(thing) if data["power"] == "on" else [],
+            "addresses": world.addresses(thing) if data["power"] == "on" else [],
             "host": f"{data['cluster']}-host-1",
             "cluster": data["cluster"],
             "instance_uuid": thing["id"],

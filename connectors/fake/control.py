@@ -6,7 +6,7 @@ import json
 import uuid
 from typing import Any
 
-from connectors.fake import faults
+from connectors.fake import faults, listing
 from connectors.fake.faults import Mode
 from connectors.fake.store import Store, dump
 
@@ -26,6 +26,11 @@ class Control:
             details.setdefault("message", "The connection to the cloud broke - it may have got the call - look it up")
         with self._store.transaction() as db:
             faults.add(db, faults.Rule(verb, mode, **details), times)
+
+    def forgive(self) -> None:
+        """Take all faults back that are still to come."""
+        with self._store.transaction() as db:
+            db.execute("DELETE FROM fault")
 
     def fill(self, datastore: str, size_gib: float) -> None:
         """Take space away, as some other user of the cloud."""
@@ -75,6 +80,11 @@ class Control:
         machine = self.put_machine("somebody-elses")
         self.change(machine, disks=[{"volume": None, "id": volume, "path": ""}])
         return machine
+
+    def forget_changes(self) -> None:
+        """Let the cloud forget what has changed: every listing begins from scratch."""
+        with self._store.transaction() as db:
+            listing.forget(db)
 
     def change(self, external_id: str, **data: Any) -> None:
         """Change a thing's data behind everybody's back (``power="off"``)."""

@@ -61,7 +61,7 @@ class Effects:
                 payload["resource"],
                 payload["key"],
                 self.now + payload.get("lag_s", 0.0),
-                dump(data),
+                dump({**data, "organization": payload["owner"].get("organization_id", "")}),
             ),
         )
 
