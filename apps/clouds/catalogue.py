@@ -57,9 +57,7 @@ declare(
     409,
     _("The cloud’s limit is reached"),
     _("{cloud} may hold no more: {figures}."),
-    _(
-        "Destroy what is no longer needed, plan something smaller, or ask the cloud’s administrators for a higher limit."
-    ),
+    _("Destroy what is no longer needed, plan something smaller, or ask the cloud’s administrators for more."),
 )
 declare(
     "cloud.not_shared",

@@ -18,6 +18,7 @@ from apps.tenancy.faults import fault
 from engine.pricing import RATES
 
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+RESERVED = {"certificate", "kinds", "new", "offers"}
 LARGEST_JSON_BYTES = 16_384
 LARGEST_PEM_BYTES = 131_072
 _RATE = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?")
@@ -59,7 +60,9 @@ def flavours(kind: str) -> tuple[str, ...]:
 
 def check_identity(problems: Problems, name: str, kind: str, flavour: str) -> None:
     """Check what cannot be changed later."""
-    if not NAME.fullmatch(name):
+    if name in RESERVED:
+        problems.add("name", _("is a word of the portal’s own addresses - choose another"))
+    elif not NAME.fullmatch(name):
         problems.add("name", _("takes 1 to 63 lower-case letters, digits and hyphens, and no hyphen at its ends"))
     if kind not in kinds():
         problems.add("kind", _("is not one of %(kinds)s") % {"kinds": ", ".join(kinds())})

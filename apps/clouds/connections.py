@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 
 from django.utils.translation import gettext as _
 
-from apps.clouds import addresses
+from apps.clouds import addresses, circuits
 from apps.clouds.models import Cloud, Credential
 from apps.tenancy import encryption
 from apps.tenancy.faults import Fault
@@ -48,10 +48,14 @@ class Breaker:
     """Count the calls in a row that did not reach a cloud, and shut the way for a while when there are too many.
 
     After the while one call is let through; its end decides for the others. Thread-safe. One per cloud and process.
+    `tell(open_for_s)` hears when it opens, and of 0 when it closes again.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, tell: Callable[[float], None] = lambda open_for_s: None
+    ) -> None:
         self._clock = clock
+        self._tell = tell
         self._lock = threading.Lock()
         self._failures = 0
         self._open_until = 0.0
@@ -72,15 +76,21 @@ class Breaker:
     def reached(self) -> None:
         """Note that the cloud answered."""
         with self._lock:
+            was_open = self._failures >= FAILURES_TO_OPEN
             self._failures, self._open_until, self._trying_until = 0, 0.0, 0.0
+        if was_open:
+            self._tell(0.0)
 
     def missed(self) -> None:
         """Note that the cloud was not reached."""
         with self._lock:
             self._failures += 1
             self._trying_until = 0.0
-            if self._failures >= FAILURES_TO_OPEN:
+            opens = self._failures >= FAILURES_TO_OPEN
+            if opens:
                 self._open_until = self._clock() + OPEN_FOR_S
+        if opens:
+            self._tell(OPEN_FOR_S)
 
 
 class PooledConnector:
@@ -282,7 +292,10 @@ def connected_once(
 def breaker_of(cloud_id: uuid.UUID) -> Breaker:
     """Return this process's breaker of a cloud."""
     with _lock:
-        return _breakers.setdefault(cloud_id, Breaker())
+        known = _breakers.get(cloud_id)
+        if known is None:
+            known = _breakers[cloud_id] = Breaker(tell=lambda open_for_s: circuits.tell(cloud_id, open_for_s))
+        return known
 
 
 def drop(cloud_id: uuid.UUID) -> None:

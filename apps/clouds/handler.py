@@ -36,7 +36,7 @@ class CloudHandler:
     def start(self, step: StepContext) -> Outcome:
         """Start the step's action, or find what an earlier attempt started by the same key."""
         with _FaultsAsErrors():
-            action = Action.from_json(step.payload).with_inputs(step.results)
+            action = _action(step)
             for verb, prepare in _preparers:
                 if verb in ("*", action.verb):
                     action = prepare(step, action)
@@ -65,7 +65,7 @@ class CloudHandler:
             undone = step.undoes
             if undone is None:
                 raise ConnectorError("internal", "The step takes nothing back.", permanent=True)
-            action = Action.from_json(step.payload).with_inputs(step.results)
+            action = _action(step)
             connector = self._connector(step)
             step.require_mine()
             return connector.undo(action, undone.result, undone.key)
@@ -80,6 +80,17 @@ class CloudHandler:
 
 CLOUD = CloudHandler()
 """The one that is registered."""
+
+
+def _action(step: StepContext) -> Action:
+    """Return the step's action with what earlier steps of its own part of the operation have found.
+
+    Where an operation works on several clouds, each one's groups start with the name of its part.
+    """
+    action = Action.from_json(step.payload)
+    start = step.group.removesuffix(action.resource)
+    own = {group.removeprefix(start): found for group, found in step.results.items() if group.startswith(start)}
+    return action.with_inputs(own if start else step.results)
 
 
 def _by_cloud(steps: Sequence[StepContext]) -> Iterable[list[StepContext]]:
