@@ -24,7 +24,7 @@ class FoundMachine:
     """A machine as it is on its cloud now, whosever it is.
 
     ``id`` outlives a move to another host and a new name (vSphere's instance UUID); ``ref`` is what the API calls it.
-    The last five are what its markers say, empty without any. ``folder``: path of names.
+    ``organization_id`` to ``adopted`` are what its markers say, empty without any. ``folder``: path of names.
     """
 
     id: str
@@ -50,6 +50,7 @@ class FoundMachine:
     resource: str = ""
     config_hash: str = ""
     adopted: bool = False
+    copies: int = 1  # machines without markers that share the identity
 
     @property
     def owned(self) -> bool:
@@ -76,7 +77,17 @@ class FoundMachine:
         """Return what a plan to adopt the machine depends on; addresses and hosts change by themselves."""
         disks = [[disk.label, disk.size_mib] for disk in self.disks]
         marks = [self.organization_id, self.deployment_id, self.resource]
-        return [self.id, self.name, self.cpus, self.memory_mib, list(self.networks), disks, self.template, marks]
+        return [
+            self.id,
+            self.name,
+            self.cpus,
+            self.memory_mib,
+            list(self.networks),
+            disks,
+            self.template,
+            self.copies,
+            marks,
+        ]
 
     def observed(self, *, adopted: bool = False) -> ObservedResource:
         """Return the machine as a thing that carries a deployment's markers.

@@ -227,6 +227,11 @@ def why_not(found: FoundMachine) -> str:
             "it carries the markers of another deployment, which it belongs to. Release it there, or take it out of "
             "the drawing."
         )
+    if found.copies > 1:
+        return (
+            f"{found.copies} machines have its identity ({found.id}), as copies made by hand do, and which one is "
+            "meant cannot be told. Give the others identities of their own first."
+        )
     if found.template:
         return "it is a template, which never runs. Make a machine of it first, or take it out of the drawing."
     return ""
