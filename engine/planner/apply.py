@@ -14,6 +14,7 @@ from engine.planner import removal
 from engine.planner.adopted import Adopter
 from engine.planner.comparison import Verdict, compare, spec_of
 from engine.planner.ground import Ground
+from engine.planner.openings import Openings
 from engine.planner.sides import (
     Applied,
     fingerprint,
@@ -68,6 +69,7 @@ class _Planner:
         self.existing: Mapping[str, ObservedResource] = observed.resources
         self.now = Situation(desired.resources, self.existing, self.prior, self.steps)
         self.ground = Ground(self.now, restore=restore)
+        self.openings = Openings(self.now, self.ground, restore=restore)
         self.adopter = Adopter(self.now, adoptable, restore=restore)
         self.releasing: set[str] = set()  # machines that are updated and give disks to others
         self.blocked: set[str] = set()  # machines that must not be deleted
@@ -80,6 +82,7 @@ class _Planner:
         self.ground.folder()
         self.ground.networks()
         self.ground.volumes()
+        self.openings.firewalls()
         gone = [key for key in sorted(self.existing) if key not in wanted]
         verdicts = self._compare()
         self._release(verdicts, gone)
@@ -89,6 +92,7 @@ class _Planner:
             elif machine.key not in self.blocked or machine.key in verdicts:
                 self._machine(machine, verdicts.get(machine.key))
         self._order_starts()
+        self.openings.balancers()
         remover = removal.Remover(self.steps, self.existing, self.prior, self.blocked, self.doomed)
         remover.remove(
             gone,
@@ -131,7 +135,7 @@ class _Planner:
                 machine,
                 self.prior.get(machine.key),
                 found,
-                self.ground.renewed_volumes,
+                self.ground.renewed_volumes | self.openings.renewed,
                 self.ground.moved_networks,
                 self.restore,
             )
@@ -226,6 +230,8 @@ class _Planner:
         """Return the actions that what a machine stands on and holds needs first."""
         needs = [action_key(FOLDER, "folder.create")]
         needs.extend(action_key(nic.network, "network.create") for nic in machine.nics)
+        if machine.firewall:
+            needs.append(action_key(machine.firewall, "firewall.create"))
         for disk in machine.disks:
             needs.append(action_key(disk.volume, "volume.create"))
             needs.append(action_key(disk.volume, "volume.extend"))
@@ -269,7 +275,7 @@ class _Planner:
         self, machine: Machine, change: Change, cause: str, spec: Mapping[str, Any], after: Sequence[str] = ()
     ) -> None:
         key, name = machine.key, machine.name
-        uses = [FOLDER, *(nic.network for nic in machine.nics), *(disk.volume for disk in machine.disks)]
+        uses = [FOLDER, *_stands_on(machine)]
         made = self.steps.act(
             "machine.create", key, name, change, cause, after=[*self._ground(machine), *after], spec=spec, uses=uses
         )
@@ -302,7 +308,7 @@ class _Planner:
                 )
             )
         if verdict.applies:
-            uses = [key, FOLDER, *(nic.network for nic in machine.nics), *(disk.volume for disk in machine.disks)]
+            uses = [key, FOLDER, *_stands_on(machine)]
             before.append(
                 self.steps.act(
                     "machine.update",
@@ -371,11 +377,17 @@ def _awaited(machine: Machine) -> dict[str, Any]:
     return {"plain": True} if machine.plain else {}
 
 
+def _stands_on(machine: Machine) -> list[str]:
+    """Return the networks, firewall and volumes that a machine is made with."""
+    firewall = [machine.firewall] if machine.firewall else []
+    return [*(nic.network for nic in machine.nics), *firewall, *(disk.volume for disk in machine.disks)]
+
+
 def _content(machine: Machine) -> list[tuple[str, str, str]]:
-    details = [
-        ("template", "", machine.template),
-        ("size", "", f"{machine.cpus} CPUs, {machine.memory_mib} MiB"),
-    ]
+    size = f"{machine.cpus} CPUs, {machine.memory_mib} MiB"
+    if machine.size:
+        size = f"{machine.size}{' (spot)' if machine.spot else ''}: {size}"
+    details = [("template", "", machine.template), ("size", "", size)]
     counted: dict[tuple[str, str], int] = {}
     for workload in machine.workloads:
         counted[workload.service, workload.image] = counted.get((workload.service, workload.image), 0) + 1
@@ -387,7 +399,7 @@ def _content(machine: Machine) -> list[tuple[str, str, str]]:
     return details
 
 
-_KINDS = {"folder": 0, "network": 1, "volume": 2, "machine": 3}
+_KINDS = {"folder": 0, "network": 1, "firewall": 2, "volume": 3, "machine": 4, "balancer": 5}
 
 
 def _display_order(change: ResourceChange) -> tuple[int, str]:

@@ -16,7 +16,7 @@ from engine.userdata import HOME, read_file
 Detail = tuple[str, str, str]
 _COMPOSE = f"{HOME}/compose.yaml"
 _SETTINGS = f"{HOME}/machine.json"
-_SIZES = ("cpus", "memory_mib", "own_networks", "own_disks")  # what drift is kept of
+_SIZES = ("cpus", "memory_mib", "size", "own_networks", "own_disks")  # what drift is kept of
 
 
 @dataclass(slots=True)
@@ -73,6 +73,9 @@ def compare(
         if verdict.change != "replace" and observed.config_hash not in marks:
             _update(observed, drawn, before, verdict)
     _attach(drawn, applied, observed, renewed, verdict, restore)
+    if drawn.firewall in set(renewed) and verdict.change == "keep":
+        verdict.change, verdict.applies = "update", True
+        verdict.causes.append(f"the firewall {_short(str(drawn.firewall))} is made anew")
     for volume in renewed:
         if any(disk.volume == volume for disk in drawn.disks) and verdict.change == "keep":
             verdict.change, verdict.applies = "update", True
@@ -102,9 +105,15 @@ def _effective(drawn: Machine, before: Machine | None, observed: ObservedResourc
         if wanted == was and found is not None and int(found) != wanted:
             kept[name] = int(found)
             verdict.kept.append(f"it has {found} {unit} on the cloud, {wanted} were applied")
-    if not kept:
+    size, found = drawn.size, observed.attributes.get("size")
+    if size is not None and size == before.size and found is not None and found != size:
+        verdict.kept.append(f"it is of the size {found} on the cloud, {size} was applied")
+        size = str(found)
+    if not kept and size == drawn.size:
         return drawn
-    return replace(drawn, cpus=kept.get("cpus", drawn.cpus), memory_mib=kept.get("memory_mib", drawn.memory_mib))
+    return replace(
+        drawn, cpus=kept.get("cpus", drawn.cpus), memory_mib=kept.get("memory_mib", drawn.memory_mib), size=size
+    )
 
 
 def _restore(drawn: Machine, effective: Machine, verdict: Verdict) -> None:
@@ -115,6 +124,9 @@ def _restore(drawn: Machine, effective: Machine, verdict: Verdict) -> None:
         if have != wanted:
             verdict.causes.append(f"{title} changed on the cloud: {have}{unit} -> {wanted}{unit} is restored")
             verdict.details.append((title, f"{have}{unit}", f"{wanted}{unit}"))
+    if effective.size != drawn.size:
+        verdict.causes.append(f"size changed on the cloud: {effective.size} -> {drawn.size} is restored")
+        verdict.details.append(("size", str(effective.size), str(drawn.size)))
 
 
 def _replacement(
@@ -134,6 +146,9 @@ def _replacement(
     if drawn.cluster and before.cluster and drawn.cluster not in (before.cluster, observed.attributes.get("cluster")):
         causes.append(f"cluster changed: {before.cluster} -> {drawn.cluster}")
         verdict.details.append(("cluster", before.cluster, drawn.cluster))
+    if drawn.spot != before.spot:
+        causes.append("it becomes a spot machine" if drawn.spot else "it is a spot machine no longer")
+        verdict.details.append(("spot", str(before.spot).lower(), str(drawn.spot).lower()))
     old, new = [nic.network for nic in before.nics], [nic.network for nic in drawn.nics]
     if old != new:
         for network in new:
@@ -159,14 +174,14 @@ def _update(observed: ObservedResource, drawn: Machine, before: Machine, verdict
     ours, theirs = drawn.aspects(), before.aspects()
     changed = [
         name
-        for name in ("cpus", "memory_mib", "disks", "addresses", "workloads", "userdata")
-        if ours[name] != theirs[name]
+        for name in ("cpus", "memory_mib", "size", "firewall", "disks", "addresses", "workloads", "userdata")
+        if ours.get(name) != theirs.get(name)
     ]
     if not changed:
         return
     verdict.change, verdict.applies = "update", True
     verdict.there = all(
-        name in ("cpus", "memory_mib") and observed.attributes.get(name) == ours[name] for name in changed
+        name in ("cpus", "memory_mib", "size") and observed.attributes.get(name) == ours.get(name) for name in changed
     )
     for name, title, unit in (("cpus", "CPUs", ""), ("memory_mib", "memory", " MiB")):
         if name in changed and verdict.there:
@@ -174,6 +189,12 @@ def _update(observed: ObservedResource, drawn: Machine, before: Machine, verdict
         elif name in changed:
             verdict.causes.append(f"{title} changed: {theirs[name]}{unit} -> {ours[name]}{unit}")
             verdict.details.append((title, f"{theirs[name]}{unit}", f"{ours[name]}{unit}"))
+    if "size" in changed:
+        if not verdict.there:
+            verdict.causes.append(f"size changed: {before.size or 'any'} -> {drawn.size or 'any'}")
+        verdict.details.append(("size", str(before.size or ""), str(drawn.size or "")))
+    if "firewall" in changed:
+        verdict.causes.append("it gets a firewall of its own" if drawn.firewall else "it has no firewall any more")
     if "disks" in changed:
         _disks(drawn, before, verdict)
     if "addresses" in changed:

@@ -41,7 +41,7 @@ def plan_destroy(
             "then destroy again.",
         )
     actions = steps.actions()
-    order = {"machine": 0, "volume": 1, "network": 2, "folder": 3}
+    order = {"balancer": 0, "machine": 1, "volume": 2, "firewall": 3, "network": 4, "folder": 5}
     return Plan(
         owner=owner,
         target=target_name,

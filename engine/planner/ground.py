@@ -158,4 +158,6 @@ def _difference(before: Network, network: Network) -> str:
         return "it becomes a network of its own" if network.managed else "it becomes an existing network"
     if before.name != network.name:
         return f"name changed: {before.name} -> {network.name}"
+    if before.access != network.access or (network.access and before.subnet != network.subnet):
+        return f"subnet changed: {before.subnet} -> {network.subnet}"
     return f"VLAN changed: {before.vlan or 'none'} -> {network.vlan or 'none'}"

@@ -14,7 +14,7 @@ from engine.planner.comparison import lost_with
 from engine.planner.sides import Applied, display_name, foreign_disks, own_disks, snapshots
 from engine.planner.situation import spec
 from engine.planner.steps import Steps, action_key
-from engine.resources import Machine
+from engine.resources import Balancer, Machine
 from engine.userdata import HOME, read_file
 
 
@@ -110,12 +110,18 @@ class Remover:
         """Add the removal of existing things by key."""
         going = {key: self.existing[key] for key in keys}
         for key, found in going.items():
+            if found.kind == "balancer":
+                self._balancer(key, found, cause(key))
+        for key, found in going.items():
             if found.kind == "machine":
                 self._machine(key, found, cause(key))
         self._order_stops([key for key, found in going.items() if found.kind == "machine"])
         for key, found in going.items():
             if found.kind == "volume":
                 self._volume(key, found, cause(key))
+        for key, found in going.items():
+            if found.kind == "firewall":
+                self._firewall(key, found, cause(key))
         for key, found in going.items():
             if found.kind == "network":
                 self._network(key, found, cause(key))
@@ -247,6 +253,43 @@ class Remover:
             return None
         return self.by_id.get(str(attached), f"?{attached}")
 
+    def _balancer(self, key: str, found: ObservedResource, cause: str) -> None:
+        """Delete a balancer; what it leads to stops after it, so that nobody is sent to a machine that is gone."""
+        self._note(key, found, "delete", cause)
+        deleted = self._delete("balancer.delete", key, found, cause, [])
+        applied = self.prior.get(key)
+        before = applied.resource if applied else None
+        members = before.machines if isinstance(before, Balancer) else tuple(self.by_id.values())
+        for machine in members:
+            self.steps.order(action_key(machine, "machine.stop"), [deleted])
+
+    def _firewall(self, key: str, found: ObservedResource, cause: str) -> None:
+        holders = [
+            machine
+            for machine in self.by_id.values()
+            if (applied := self.prior.get(machine)) is None
+            or not isinstance(applied.resource, Machine)
+            or applied.resource.firewall == key
+        ]
+        self._note(key, found, "delete", cause)
+        if any(machine in self.blocked for machine in holders):
+            return
+        after = [action_key(machine, verb) for machine in holders for verb in ("machine.update", "machine.delete")]
+        self._delete("firewall.delete", key, found, cause, after)
+
+    def _delete(self, verb: str, key: str, found: ObservedResource, cause: str, after: Sequence[str]) -> str:
+        return self.steps.act(
+            verb,
+            key,
+            self._name(key, found),
+            "delete",
+            cause,
+            after=after,
+            external_id=found.external_id,
+            uses=[key],
+            destructive=True,
+        )
+
     def _network(self, key: str, found: ObservedResource, cause: str) -> None:
         if any(self._on(machine, key) for machine in self.blocked):
             return
@@ -257,7 +300,10 @@ class Remover:
             name,
             "delete",
             cause,
-            after=[last for machine, last in self.doomed.items() if self._on(machine, key)],
+            after=[
+                *(last for machine, last in self.doomed.items() if self._on(machine, key)),
+                *(action_key(other, "balancer.delete") for other in self.existing),
+            ],
             external_id=found.external_id,
             uses=[key],
             destructive=True,
@@ -276,7 +322,7 @@ class Remover:
         waits = [
             action_key(other, verb)
             for other in self.existing
-            for verb in ("machine.delete", "volume.delete", "network.delete")
+            for verb in ("balancer.delete", "machine.delete", "volume.delete", "firewall.delete", "network.delete")
         ]
         self.steps.act(
             "folder.delete",

@@ -8,15 +8,18 @@ from typing import Any
 
 from engine.found import FoundMachine
 from engine.observed import ObservedResource, ObservedState
-from engine.resources import Machine, Resource, Volume, digest, from_json
+from engine.resources import Machine, Resource, Volume, canonical_json, digest, from_json
 
 # What a plan depends on. Addresses, hosts and tools change by themselves and make no plan stale.
 _STABLE = {
-    "machine": ("name", "power", "cpus", "memory_mib", "cluster", "snapshots"),
+    "machine": ("name", "power", "cpus", "memory_mib", "cluster", "snapshots", "size"),
     "volume": ("size_gib", "attached_to"),
     "network": ("name", "vlan"),
     "folder": ("path",),
+    "firewall": ("name", "rules"),
+    "balancer": ("name", "listeners", "machines"),
 }
+_UNORDERED = frozenset({"rules", "listeners", "machines"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,11 @@ def fingerprint(
 
 def _stable(resource: ObservedResource) -> list[Any]:
     attributes = resource.attributes
-    kept = {name: attributes[name] for name in _STABLE.get(resource.kind, ()) if name in attributes}
+    kept = {
+        name: sorted(attributes[name], key=canonical_json) if name in _UNORDERED else attributes[name]
+        for name in _STABLE.get(resource.kind, ())
+        if name in attributes
+    }
     if resource.kind == "machine":
         kept["disks"] = sorted(
             [str(disk.get("volume")), disk.get("size_gib"), bool(disk.get("system"))]

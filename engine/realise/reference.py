@@ -128,19 +128,19 @@ The same drawing, with these differences; each has its line in the ledger.
 The content of a secret is neither in the plan nor in the user-data. The machine fetches it once, by POST over
 HTTPS, with a token that is good for one use, for an hour, and for the machine whose identity it tells in
 `X-Escale-Machine`: the BIOS UUID (taken from the DMI serial number, since `product_uuid` has its first half swapped
-on newer virtual hardware), or on EC2 the instance id. The answer is JSON, `{path: base64}`. The files stand below `/var/lib/escale/secrets`, which only
-root may enter, so that a restart needs no second fetch; a file has mode 0444 unless the service asks for another,
-since containers need not run as root. A secret that was not supplied is an empty file, with a warning. Contents
-that change reach a machine with its next update.
+on newer virtual hardware), or on EC2 the instance id. The answer is JSON, `{path: base64}`. The files stand below
+`/var/lib/escale/secrets`, which only root may enter, so that a restart needs no second fetch; a file has mode 0444
+unless the service asks for another, since containers need not run as root. A secret that was not supplied is an empty
+file, with a warning. Contents that change reach a machine with its next update.
 
 Values in `environment` are part of the drawing, and stand in the user-data.
 
 ## Updates
 
 A machine's containers change with its user-data: it is stopped, updated and started, and cloud-init applies the new
-files, since the instance id is new (EC2's never is: there the agent reads the user-data at each boot). Compose then makes only those containers anew that changed. More CPUs or memory
-take the same way. Another template, cluster or network card replaces the machine: data disks move over, the system
-disk goes.
+files, since the instance id is new. EC2's never is: there the agent takes the files from the user-data at each boot.
+Compose then makes only those containers anew that changed. More CPUs or memory take the same way. Another template,
+cluster or network card replaces the machine: data disks move over, the system disk goes.
 
 What somebody changed on the cloud, and the drawing did not, is kept and told: sizes, a larger disk, a machine that
 was switched off. What is missing is made again; a volume that is missing comes back blank, with a warning. A
