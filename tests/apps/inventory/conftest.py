@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -66,3 +67,31 @@ def machine(number: int, **facts: Any) -> Item:
         "nics": [{"network": f"net-{number % 5}", "mac": "00:50:56:00:00:01", "addresses": []}],
     }
     return Item("machine", uid, facts.pop("ref", f"vm-{number}"), name, {**usual, **facts})
+
+
+@pytest.fixture
+def control(tmp_path: Any) -> Iterator[Any]:
+    """The strings of the fake cloud `paris`."""
+    from connectors.fake.control import Control
+
+    control = Control(str(tmp_path / "paris.sqlite"))
+    yield control
+    control.close()
+
+
+@pytest.fixture
+def drive() -> Callable[[Any], Any]:
+    """Return a function that works on an operation until it has ended, as a worker would."""
+    from apps.operations.models import Operation
+    from apps.operations.runner import drive as work
+
+    def until_it_ends(operation: Any, timeout_s: float = 60) -> Operation:
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            row = Operation.objects.get(pk=operation.pk)
+            if row.state in ("succeeded", "failed", "cancelled", "reverted", "revert_failed"):
+                return row
+            work(row.pk, "tests", budget_s=5)
+        raise AssertionError(f"the operation has not ended: {row.state}")
+
+    return until_it_ends
