@@ -9,11 +9,11 @@ from itertools import count
 from typing import Any
 
 from engine import planner
-from engine.observed import ObservedResource, ObservedState
+from engine.observed import ObservedResource, ObservedState, Target
 from engine.plan import Action, Plan
 from engine.realise import Desired
 from engine.resources import Owner
-from tests.engine.drawings import OWNER
+from tests.engine.drawings import OWNER, TARGET
 
 
 class RefusedError(AssertionError):
@@ -24,6 +24,7 @@ class RefusedError(AssertionError):
 class TinyCloud:
     """Hold things by external id, and what the journal would have recorded."""
 
+    target: Target = TARGET
     things: dict[str, dict[str, Any]] = field(default_factory=dict)
     strays: list[ObservedResource] = field(default_factory=list)
     prior: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -90,14 +91,16 @@ class TinyCloud:
         data = json.loads(json.dumps(action.to_json()))
         for key in action.uses:
             own = key == action.resource
-            if not own and not key.startswith("network:@") and not self._exists(key):
+            if not own and not self._exists(key):
                 raise RefusedError(f"{action.key} uses {key}, which does not exist")
         getattr(self, "_" + action.verb.replace(".", "_"))(action, data["spec"])
         self._record(action, data["spec"])
 
     def _exists(self, key: str) -> bool:
         # Networks of the target itself have no marker.
-        return any(thing["key"] == key for thing in self.things.values()) or key.startswith("network:")
+        return any(thing["key"] == key for thing in self.things.values()) or (
+            key.startswith("network:") and key != "network:@public"
+        )
 
     def _record(self, action: Action, spec: dict[str, Any]) -> None:
         key, verb = action.resource, action.verb
@@ -147,6 +150,33 @@ class TinyCloud:
             raise RefusedError(f"{action.resource} is used by {users}")
         del self.things[self._own(action)["id"]]
 
+    def _firewall_create(self, action: Action, spec: dict[str, Any]) -> None:
+        self._make(action, spec, name=spec["name"], rules=list(spec["rules"]))
+
+    def _firewall_update(self, action: Action, spec: dict[str, Any]) -> None:
+        self._own(action).update(rules=list(spec["rules"]), hash=spec["config_hash"])
+
+    def _firewall_delete(self, action: Action, spec: dict[str, Any]) -> None:
+        users = [thing["key"] for thing in self.things.values() if thing.get("firewall") == action.resource]
+        if users:
+            raise RefusedError(f"{action.resource} is used by {users}")
+        del self.things[self._own(action)["id"]]
+
+    def _balancer_create(self, action: Action, spec: dict[str, Any]) -> None:
+        self._make(action, spec, name=spec["name"], cards=[spec["network"]], **self._balanced(spec))
+
+    def _balancer_update(self, action: Action, spec: dict[str, Any]) -> None:
+        self._own(action).update(hash=spec["config_hash"], **self._balanced(spec))
+
+    def _balancer_delete(self, action: Action, spec: dict[str, Any]) -> None:
+        del self.things[self._own(action)["id"]]
+
+    def _balanced(self, spec: dict[str, Any]) -> dict[str, Any]:
+        machines = [self.find(key) for key in spec["machines"]]
+        if any(machine["power"] != "on" for machine in machines):
+            raise RefusedError("a balancer leads to machines that run")
+        return {"listeners": spec["listeners"], "machines": [machine["id"] for machine in machines]}
+
     def _volume_create(self, action: Action, spec: dict[str, Any]) -> None:
         self._make(action, spec, size_gib=spec["size_gib"], datastore=spec["datastore"])
 
@@ -191,6 +221,8 @@ class TinyCloud:
             userdata=spec["userdata"],
             template=spec["template"],
             snapshots=0,
+            **({"size": spec["size"]} if spec.get("size") else {}),
+            **({"firewall": self.find(spec["firewall"])["key"]} if spec.get("firewall") else {}),
         )
 
     def _machine_update(self, action: Action, spec: dict[str, Any]) -> None:
@@ -205,6 +237,8 @@ class TinyCloud:
             disks=self._attach(action, spec, thing["disks"]),
             userdata=spec["userdata"],
             hash=spec["config_hash"],
+            **({"size": spec["size"]} if spec.get("size") else {}),
+            **({"firewall": self.find(spec["firewall"])["key"]} if spec.get("firewall") else {}),
         )
 
     def _machine_start(self, action: Action, spec: dict[str, Any]) -> None:

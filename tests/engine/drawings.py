@@ -11,7 +11,16 @@ from typing import Any
 from engine import compose
 from engine.compose.model import Project
 from engine.findings import Finding
-from engine.observed import ClusterFact, DatastoreFact, Inventory, NetworkFact, Target, TemplateFact
+from engine.observed import (
+    ClusterFact,
+    DatastoreFact,
+    Inventory,
+    NetworkFact,
+    QuotaFact,
+    SizeFact,
+    Target,
+    TemplateFact,
+)
 from engine.plan import LedgerEntry
 from engine.realise import Desired, realise
 from engine.resources import Machine, Owner
@@ -49,6 +58,35 @@ INVENTORY = Inventory(
 )
 
 TARGET = Target("paris", "vsphere", "private", frozenset({"create_network", "data_disks"}), INVENTORY)
+
+# Sizes, cards and addresses as DescribeInstanceTypes tells them; an availability zone tells no capacity.
+AWS = Target(
+    "ireland",
+    "aws",
+    "",
+    frozenset({"create_network", "data_disks", "firewalls", "balancers", "own_ground"}),
+    Inventory(
+        templates=(TemplateFact("ami-1", "escale-container-host-debian-12", 0, 0, 8, "linux", container_host=True),),
+        clusters=tuple(ClusterFact(f"euw1-az{n}", f"eu-west-1{n}", 0, 0, 0, 0, 0, 0) for n in "abc"),
+        datastores=(DatastoreFact("gp3", "gp3", "gp3", 0, 0), DatastoreFact("gp2", "gp2", "gp2", 0, 0)),
+        sizes=(
+            SizeFact("t3.micro", 2, 1024, 2, 2),
+            SizeFact("t3.small", 2, 2048, 3, 4),
+            SizeFact("t3.medium", 2, 4096, 3, 6),
+            SizeFact("t3.large", 2, 8192, 3, 12),
+            SizeFact("m5.xlarge", 4, 16384, 4, 15),
+            SizeFact("m5.4xlarge", 16, 65536, 8, 30),
+            SizeFact("mac1.metal", 12, 32768, 8, 30, spot=False),
+            SizeFact("a1.medium", 1, 2048, 2, 4, architecture="arm64"),
+        ),
+        quotas=(
+            QuotaFact("vcpus", 64, 4, "L-1216C47A"),
+            QuotaFact("spot_vcpus", 32, 0, "L-34B43A08"),
+            QuotaFact("vpcs", 5, 1, "L-F678F1CE"),
+        ),
+        userdata_bytes=16_384,
+    ),
+)
 
 
 def load(text: str, files: Mapping[str, str | bytes] | None = None, **environment: str) -> Project:

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from engine import graph
 from engine.compose.model import Project
-from engine.observed import ObservedResource
+from engine.observed import ObservedResource, Target
 from engine.plan import Plan
 from engine.planner import plan_text
 from engine.realise import Desired
 from tests.engine.cloud import TinyCloud
-from tests.engine.drawings import draw
+from tests.engine.drawings import AWS, TARGET, draw
 
 NAMES = ["api", "cache", "db", "mail", "web", "worker"]
 VOLUMES = ["alpha", "beta", "gamma"]
@@ -39,6 +39,9 @@ def drawings(draw_: Any) -> Project:
         extension: dict[str, Any] = {}
         if draw_(st.booleans()):
             body["expose"] = [str(8000 + position)]
+        if draw_(st.integers(0, 2)) == 0:
+            published = str(draw_(st.sampled_from([80, 443, 9000 + position])))
+            body["ports"] = [{"mode": "ingress", "target": 80, "published": published, "protocol": "tcp"}]
         earlier = sorted(services)
         if earlier and draw_(st.booleans()):
             body["depends_on"] = {draw_(st.sampled_from(earlier)): {"condition": "service_started"}}
@@ -84,19 +87,20 @@ def check_shape(plan: Plan) -> None:
 
 
 def apply(cloud: TinyCloud, project: Project) -> tuple[Desired, Plan]:
-    desired = draw(project, prior=cloud.prior)
+    desired = draw(project, on=cloud.target, prior=cloud.prior)
     plan = cloud.plan(desired)
     check_shape(plan)
     return desired, plan
 
 
+TARGETS = st.sampled_from([TARGET, AWS])
 COMMON = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
-@given(drawings())
+@given(drawings(), TARGETS)
 @COMMON
-def test_a_second_apply_is_empty_and_destroy_leaves_nothing(project: Project) -> None:
-    cloud = TinyCloud()
+def test_a_second_apply_is_empty_and_destroy_leaves_nothing(project: Project, target: Target) -> None:
+    cloud = TinyCloud(target=target)
     _, plan = apply(cloud, project)
     if plan.blocked:
         return
@@ -109,12 +113,12 @@ def test_a_second_apply_is_empty_and_destroy_leaves_nothing(project: Project) ->
     assert not cloud.things
 
 
-@given(drawings(), drawings(), st.integers(0, 40), st.booleans())
+@given(drawings(), drawings(), st.integers(0, 60), st.booleans(), TARGETS)
 @COMMON
 def test_any_update_converges_also_after_an_interruption(
-    before: Project, after: Project, cut: int, regret: bool
+    before: Project, after: Project, cut: int, regret: bool, target: Target
 ) -> None:
-    cloud = TinyCloud()
+    cloud = TinyCloud(target=target)
     _, first = apply(cloud, before)
     if first.blocked:
         return
@@ -142,10 +146,12 @@ def _disks(spec: Any) -> list[str]:
     return [disk["volume"] for disk in spec.get("disks", ())]
 
 
-@given(drawings(), drawings(), st.data())
+@given(drawings(), drawings(), TARGETS, st.data())
 @COMMON
-def test_what_the_drawing_did_not_make_is_never_touched(before: Project, after: Project, data: Any) -> None:
-    cloud = TinyCloud()
+def test_what_the_drawing_did_not_make_is_never_touched(
+    before: Project, after: Project, target: Target, data: Any
+) -> None:
+    cloud = TinyCloud(target=target)
     _, first = apply(cloud, before)
     if first.blocked:
         return
@@ -167,10 +173,10 @@ def test_what_the_drawing_did_not_make_is_never_touched(before: Project, after: 
             deepcopy(cloud).execute(plan)
 
 
-@given(drawings())
+@given(drawings(), TARGETS)
 @COMMON
-def test_what_is_lost_comes_back(project: Project) -> None:
-    cloud = TinyCloud()
+def test_what_is_lost_comes_back(project: Project, target: Target) -> None:
+    cloud = TinyCloud(target=target)
     _, plan = apply(cloud, project)
     if plan.blocked:
         return
@@ -184,10 +190,10 @@ def test_what_is_lost_comes_back(project: Project) -> None:
     assert left.empty, plan_text(left)
 
 
-@given(drawings())
+@given(drawings(), TARGETS)
 @COMMON
-def test_the_same_drawing_gives_the_same_plan_to_the_byte(project: Project) -> None:
-    one, other = (TinyCloud().plan(draw(project)) for _ in range(2))
+def test_the_same_drawing_gives_the_same_plan_to_the_byte(project: Project, target: Target) -> None:
+    one, other = (TinyCloud().plan(draw(project, on=target)) for _ in range(2))
     assert json.dumps(one.to_json()) == json.dumps(other.to_json())
     assert one.hash == other.hash
 
