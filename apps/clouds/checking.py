@@ -246,6 +246,10 @@ def _why_not(key: str, item: Any) -> str:
         return "" if good else _("is not a positive whole number")
     if key in _CHOICES:
         return "" if item in _CHOICES[key] else _("is not one of %(choices)s") % {"choices": ", ".join(_CHOICES[key])}
+    if key == "spot":
+        return "" if isinstance(item, bool) else _("is neither true nor false")
+    if key == "open_to":
+        return "" if _are_ranges(item) else _("is not a list of IPv4 address ranges such as 203.0.113.0/24")
     if key == "private_supernet":
         try:
             network = ipaddress.ip_network(item)
@@ -253,6 +257,15 @@ def _why_not(key: str, item: Any) -> str:
             return _("is not a network such as 10.96.0.0/16")
         return "" if network.is_private else _("is not a private network")
     return _("is not a default that a cloud has")
+
+
+def _are_ranges(item: Any) -> bool:
+    if not isinstance(item, list) or not 0 < len(item) <= 50:
+        return False
+    try:
+        return all(isinstance(text, str) and ipaddress.IPv4Network(text) for text in item)
+    except ValueError:
+        return False
 
 
 def _is_small_object(value: Any) -> bool:

@@ -13,11 +13,15 @@ from django.utils.translation import ngettext
 from apps.blueprints import source
 from apps.clouds.models import Cloud
 from apps.clouds.services import capacity
+from apps.deployments.across import total_price
 from apps.deployments.models import Deployment, Plan, Resource
 from engine import pricing
 
 ORDER = ("create", "update", "replace", "delete", "keep")
-KIND_ICONS = {"machine": "server", "volume": "disc", "network": "network", "folder": "folder"}
+KIND_ICONS = {
+    "machine": "server", "volume": "disc", "network": "network", "folder": "folder", "firewall": "shield-check",
+    "balancer": "sitemap",
+}  # fmt: skip
 NOTABLE = ("dropped", "approximated")
 """Verdicts that a reader must not miss; what is honoured is told only when asked for."""
 
@@ -142,6 +146,8 @@ class Machine:
     memory_mib: int
     workloads: list[Mapping[str, Any]]
     disks: list[str]
+    size: str = ""
+    spot: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,12 +157,13 @@ class Contents:
     machines: list[Machine]
     volumes: list[Resource]
     networks: list[Resource]
+    balancers: list[Resource]
     others: list[Resource]
 
 
 def contents(deployment: Deployment) -> Contents:
     """Return what exists of a deployment, as the journal has recorded it."""
-    result = Contents([], [], [], [])
+    result = Contents([], [], [], [], [])
     for resource in deployment.resources.all():
         if resource.kind == "machine":
             result.machines.append(_machine(resource))
@@ -164,6 +171,8 @@ def contents(deployment: Deployment) -> Contents:
             result.volumes.append(resource)
         elif resource.kind == "network":
             result.networks.append(resource)
+        elif resource.kind == "balancer":
+            result.balancers.append(resource)
         else:
             result.others.append(resource)
     return result
@@ -178,6 +187,8 @@ def _machine(resource: Resource) -> Machine:
         memory_mib=int(spec.get("memory_mib") or 0),
         workloads=list(spec.get("workloads") or ()),
         disks=[str(disk.get("volume", "")).partition(":")[2] for disk in spec.get("disks") or ()],
+        size=str(spec.get("size") or ""),
+        spot=bool(spec.get("spot")),
     )
 
 
@@ -185,6 +196,13 @@ def price_of(deployment: Deployment) -> dict[str, Any] | None:
     """Return what exists of a deployment costs by its cloud's present prices; None without any, or without anything."""
     specs = {resource.key: resource.spec for resource in deployment.resources.all()}
     return pricing.price(pricing.needed(specs), deployment.cloud.prices) if specs else None
+
+
+def price_of_all(deployments: Sequence[Deployment]) -> dict[str, Any] | None:
+    """Return what a deployment costs on all its clouds; None where a cloud has no prices, or they cannot be added."""
+    if len(deployments) == 1:
+        return price_of(deployments[0])
+    return total_price([price_of(one) for one in deployments if one.resources.all()])
 
 
 def missing_images(services: Mapping[str, Mapping[str, Any]], known: Mapping[str, str]) -> dict[str, str]:

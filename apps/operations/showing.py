@@ -19,7 +19,10 @@ from apps.tenancy.models import Role
 MOST_LANES = 60
 ENOUGH_TO_GUESS = 0.08  # below this share of the work a guess of the rest would only jump about
 
-GROUP_ICONS = {"machine": "server", "volume": "disc", "network": "network", "folder": "folder"}
+GROUP_ICONS = {
+    "machine": "server", "volume": "disc", "network": "network", "folder": "folder", "firewall": "shield-check",
+    "balancer": "sitemap",
+}  # fmt: skip
 FILTERS = {
     "active": (states.RUNNING, states.WAITING, states.REVERTING),
     "failed": (states.FAILED, states.PARKED, states.REVERT_FAILED, states.BLOCKED),
@@ -125,8 +128,10 @@ def lanes(steps: Iterable[Step]) -> list[Lane]:
         by_group.setdefault(step.group or step.key, []).append(step)
     result = []
     for group, members in by_group.items():
-        kind, _colon, name = group.partition(":")
-        result.append(Lane(group, name or kind, GROUP_ICONS.get(kind, "blocks"), members))
+        start, _colon, name = group.partition(":")
+        part, _slash, kind = start.rpartition("/")  # a part on a further cloud starts the groups of its things
+        shown = f"{name or kind} · {part}" if part else name or kind
+        result.append(Lane(group, shown, GROUP_ICONS.get(kind, "blocks"), members))
     return result
 
 

@@ -20,6 +20,8 @@ KINDS = {
     "volume": gettext_lazy("data disk"),
     "network": gettext_lazy("network"),
     "folder": gettext_lazy("folder"),
+    "firewall": gettext_lazy("firewall"),
+    "balancer": gettext_lazy("balancer"),
 }
 
 
