@@ -107,6 +107,25 @@ class Resource(models.Model):
         return self.key
 
 
+class DriftReport(models.Model):
+    """How a deployment differed on its cloud when somebody, or a sync, last looked.
+
+    ``state``: clean, drifted, or unknown (the cloud did not answer, or the drawing cannot be planned any more; why is
+    in ``reason``). ``body`` is ``drifting.drift_of`` as JSON; of an unknown state, the last one that was known.
+    """
+
+    deployment = models.OneToOneField(
+        Deployment, on_delete=models.CASCADE, primary_key=True, related_name="drift_report"
+    )
+    state = models.CharField(max_length=10)
+    reason = models.TextField(blank=True, default="")
+    body = models.JSONField(default=dict)
+    checked_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.deployment} {self.state}"
+
+
 class FetchGrant(models.Model):
     """A machine's right to fetch its secrets once: token digest, machine's BIOS UUID, expiry, use."""
 

@@ -9,3 +9,7 @@ class OnboardingConfig(AppConfig):
     name = "apps.onboarding"
     label = "onboarding"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Declare what can go wrong here."""
+        from apps.onboarding import catalogue  # noqa: F401
