@@ -58,10 +58,10 @@ class Side:
 class Crossing:
     """One port by which a service reaches another over a border, and what that needs."""
 
-    source: str
-    source_cloud: str
-    target: str
-    target_cloud: str
+    caller: str
+    caller_cloud: str
+    called: str
+    called_cloud: str
     port: int
     container_port: int
     protocol: str
@@ -73,10 +73,10 @@ class Crossing:
     def to_json(self) -> dict[str, Any]:
         """Return the crossing as plain data."""
         return {
-            "from": self.source,
-            "from_cloud": self.source_cloud,
-            "to": self.target,
-            "to_cloud": self.target_cloud,
+            "caller": self.caller,
+            "caller_cloud": self.caller_cloud,
+            "called": self.called,
+            "called_cloud": self.called_cloud,
             "port": self.port,
             "container_port": self.container_port,
             "protocol": self.protocol,

@@ -88,7 +88,7 @@ def _action(step: StepContext) -> Action:
     Where an operation works on several clouds, each one's groups start with the name of its part.
     """
     action = Action.from_json(step.payload)
-    start = step.group.removesuffix(action.resource)
+    start = step.group.removesuffix(action.resource) if step.group.endswith(action.resource) else ""
     own = {group.removeprefix(start): found for group, found in step.results.items() if group.startswith(start)}
     return action.with_inputs(own if start else step.results)
 

@@ -9,10 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from apps.deployments.models import Deployment, Plan
+from django.db.models import Q
+
+from apps.deployments.across import parts_of
+from apps.deployments.models import Deployment, Plan, Resource
 from apps.operations import states
 from apps.operations.models import Operation, Step
 from apps.operations.showing import progress
+from engine.across import joined
 
 WORDS = ("failed", "working", "pending", "missing", "stopped", "unknown", "running")
 """The states of a service, the one that is told first when its machines differ."""
@@ -31,8 +35,9 @@ def canvas_of(deployment: Deployment) -> dict[str, Any]:
     steps = _Steps(latest) if latest is not None and latest.state != states.SUCCEEDED else None
     machines = _machines(deployment)
     planned, names = _planned(operations)
-    for key, name in names.items():
+    for key, (name, cloud) in names.items():
         machines.setdefault(key, {"key": key, "name": name, "state": "missing", "addresses": [], "services": []})
+        machines[key].setdefault("cloud", cloud or deployment.cloud.name)
     for machine in machines.values():
         machine["state"] = steps.state_of(machine["key"], machine["state"]) if steps else machine["state"]
     placed = _placed(machines, planned)
@@ -49,6 +54,17 @@ def canvas_of(deployment: Deployment) -> dict[str, Any]:
                 "name": deployment.cloud.name,
                 "ok": (deployment.cloud.health or {}).get("ok"),
             },
+            "parts": [
+                {
+                    "state": part.state,
+                    "cloud": {
+                        "id": str(part.cloud_id),
+                        "name": part.cloud.name,
+                        "ok": (part.cloud.health or {}).get("ok"),
+                    },
+                }
+                for part in parts_of(deployment)
+            ],
         },
         "services": {
             name: {
@@ -105,23 +121,26 @@ def _service_state(name: str, of_machines: Iterable[str], steps: _Steps | None) 
 
 def _machines(deployment: Deployment) -> dict[str, dict[str, Any]]:
     # The user-data in a spec is large, so the database hands out what is needed of it.
-    rows = deployment.resources.filter(kind="machine").values_list(
-        "key", "name", "state", "spec__workloads", "facts__addresses"
+    rows = Resource.objects.filter(
+        Q(deployment=deployment) | Q(deployment__parent=deployment), kind="machine"
+    ).values_list(
+        "key", "name", "state", "spec__workloads", "facts__addresses", "deployment__part", "deployment__cloud__name"
     )
     return {
-        key: {
-            "key": key,
+        joined(part, key): {
+            "key": joined(part, key),
             "name": name,
             "state": state if state in ("running", "stopped", "missing") else "unknown",
             "addresses": [str(address) for address in addresses or ()],
             "services": sorted({str(workload["service"]) for workload in workloads or ()}),
+            "cloud": cloud,
         }
-        for key, name, state, workloads, addresses in rows
+        for key, name, state, workloads, addresses, part, cloud in rows
     }
 
 
-def _planned(operations: list[Operation]) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
-    """Return what should be there by the plan last gone by: services with machines and ports, and machines' names.
+def _planned(operations: list[Operation]) -> tuple[dict[str, dict[str, Any]], dict[str, tuple[str, str]]]:
+    """Return what should be there by the plan last gone by: services with machines and ports, machines' names, clouds.
 
     What was taken back is no longer wanted; what a destroy removes was planned by the operation before it.
     """
@@ -131,7 +150,7 @@ def _planned(operations: list[Operation]) -> tuple[dict[str, dict[str, Any]], di
         return {}, {}
     rows = Plan.objects.filter(pk=plan_id).values_list("body__services", "body__machines")
     services, machines = rows.first() or (None, None)
-    names = {machine["key"]: machine["name"] for machine in machines or ()}
+    names = {machine["key"]: (machine["name"], machine.get("cloud", "")) for machine in machines or ()}
     wanted_services = {
         name: {"machines": [key for key in told["machines"] if key in names], "ports": told["ports"]}
         for name, told in (services or {}).items()
@@ -151,7 +170,7 @@ def _placed(
 
 
 def _shown(machine: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: machine[name] for name in ("key", "name", "state", "addresses")}
+    return {name: machine[name] for name in ("key", "name", "state", "addresses", "cloud")}
 
 
 def _operation(operation: Operation) -> dict[str, Any]:

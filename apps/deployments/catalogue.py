@@ -28,6 +28,13 @@ declare(
     _("Deploy its design anew."),
 )
 declare(
+    "deployment.is_part",
+    409,
+    _("This is a part of a deployment"),
+    _("What {name} has on {cloud} is a part of it, and is planned, changed and destroyed with the whole alone."),
+    _("Plan {name} itself."),
+)
+declare(
     "plan.cloud_differs",
     409,
     _("The deployment runs on another cloud"),
@@ -40,6 +47,13 @@ declare(
     _("The deployment is of another region"),
     _("{name} is of the region {own} of its drawing, and an update cannot make it one of {region}."),
     _("Leave the region out, or deploy the design anew for {region}."),
+)
+declare(
+    "plan.adopt_unsupported",
+    422,
+    _("This cloud's machines cannot be adopted"),
+    _("The drawing adopts machines that run already, which clouds such as {cloud} do not offer in this release."),
+    _("Take the machines with “adopt” out of the drawing, or plan for the cloud that they run on."),
 )
 declare(
     "deployment.changing",

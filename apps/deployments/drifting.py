@@ -10,8 +10,10 @@ from django.utils import timezone
 from apps.blueprints.services import invalid_fault, load_project
 from apps.deployments import planning
 from apps.deployments.models import Deployment
+from apps.deployments.working import owner_of
 from apps.operations.models import Operation
 from apps.tenancy.faults import fault
+from engine.across import joined
 from engine.compose import ComposeError
 from engine.observed import ObservedResource
 
@@ -25,8 +27,10 @@ def drift_of(deployment: Deployment) -> dict[str, Any]:
 
     ``changes`` is what an update to the very same version would do; what somebody changed on the cloud and an update
     would leave alone is told by findings (``plan.drift_kept``, ``plan.stray``) and by each machine's differences.
-    Faults: ``deployment.destroyed``, ``deployment.changing``, ``cloud.*``.
+    Faults: ``deployment.is_part``, ``deployment.destroyed``, ``deployment.changing``, ``cloud.*``.
     """
+    if deployment.parent_id is not None:
+        raise fault("deployment.is_part", name=deployment.name, cloud=deployment.cloud.name)
     if deployment.state == "destroyed":
         raise fault("deployment.destroyed", name=deployment.name)
     under_way = Operation.objects.about("deployment", deployment.id).live().values_list("id", flat=True).first()
@@ -37,18 +41,19 @@ def drift_of(deployment: Deployment) -> dict[str, Any]:
         drawing = load_project(deployment.version, name=deployment.name)
     except ComposeError as error:
         raise invalid_fault(error.findings) from None
-    owner = planning.owner_of(project, deployment.id, deployment.name)
+    owner = owner_of(project, deployment.id, deployment.name)
     worked = planning.work_out(drawing, project, cloud, owner, deployment, deployment.images, deployment.region)
     data = worked.to_json()
     changes = [change for change in data["changes"] if change["change"] != "keep"]
     findings = [
         finding.to_json()
-        for finding in worked.plan.findings
+        for finding in worked.findings
         if finding.code.startswith("plan.") and finding.code not in _NOT_DRIFT
     ]
     machines = {
-        key: _machine(key, spec, worked.observed.resources.get(key))
-        for key, spec in worked.prior.items()
+        joined(part, key): _machine(joined(part, key), spec, share.observed.resources.get(key))
+        for part, share in worked.shares.items()
+        for key, spec in share.prior.items()
         if spec.get("kind") == "machine"
     }
     return {

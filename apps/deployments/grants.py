@@ -72,7 +72,7 @@ def bind(operation: Operation, step: StepReport, resource: Resource) -> None:
         return
     uuid = str(resource.facts.get("bios_uuid", "")).lower()
     FetchGrant.objects.filter(
-        deployment_id=operation.subject_id, machine_key=resource.key, machine_uuid="", used_at=None
+        deployment_id=resource.deployment_id, machine_key=resource.key, machine_uuid="", used_at=None
     ).update(machine_uuid=uuid)
 
 

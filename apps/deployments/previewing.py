@@ -14,8 +14,10 @@ from apps.blueprints.services import check_name, load_text
 from apps.clouds.models import Cloud
 from apps.clouds.services import capacity
 from apps.deployments import planning
+from apps.deployments.across import Spread, main_cloud, parts_json
 from apps.deployments.models import Deployment
 from apps.deployments.regions import cloud_of, regions_of
+from apps.deployments.working import owner_of
 from apps.tenancy.access import Principal, require
 from apps.tenancy.faults import fault
 from apps.tenancy.models import Project, Role
@@ -78,18 +80,20 @@ def preview(
             raise fault("invalid", count=1, params=[missing])
         cloud = find_cloud(drawn)
     region = planning.check_target(project, cloud, deployment, region)
+    cloud = main_cloud(drawing, project, cloud, deployment, region)
     # The same text gives the same names each time: an id of its own for each preview would make the canvas flicker.
     deployment_id = deployment.id if deployment else uuid.uuid5(_SPACE, f"{project.id}/{name}")
-    owner = planning.owner_of(project, deployment_id, name)
+    owner = owner_of(project, deployment_id, name)
     given = planning.images_of(deployment, images)
     worked = planning.work_out(drawing, project, cloud, owner, deployment, given, region)
     data = worked.to_json()
-    findings = list(dict.fromkeys([*drawing.findings, *worked.plan.findings]))
+    findings = list(dict.fromkeys([*drawing.findings, *worked.findings]))
+    several = worked.clouds if isinstance(worked, Spread) else {"": cloud}
     on = {change["resource"]: change["services"] for change in data["changes"]}
     return {
         "valid": True,
-        "blocked": worked.plan.blocked,
-        "empty": worked.plan.empty,
+        "blocked": worked.blocked,
+        "empty": worked.empty,
         "findings": with_fixes(findings),
         "ledger": data["ledger"],
         "changes": data["changes"],
@@ -98,6 +102,9 @@ def preview(
         "capacity": capacity(cloud),
         "price": data["price"],
         "cloud": {"id": str(cloud.id), "name": cloud.name},
+        "clouds": [{"id": str(one.id), "name": one.name} for one in several.values()],
+        "parts": [{**part, "capacity": capacity(several[part["part"]])} for part in parts_json(data, cloud)],
+        "crossings": data.get("crossings", []),
         "region": region,
         "regions": [{"name": found.name, "title": found.title, "cloud": found.cloud} for found in regions_of(drawing)],
         "deployment_name": name,
@@ -146,6 +153,9 @@ def _invalid(findings: tuple[Finding, ...]) -> dict[str, Any]:
         "capacity": None,
         "price": None,
         "cloud": None,
+        "clouds": [],
+        "parts": [],
+        "crossings": [],
         "region": "",
         "regions": [],
         "deployment_name": "",

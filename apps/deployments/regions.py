@@ -1,4 +1,4 @@
-"""The regions of a drawing: its parts that go to different clouds, each of which is a deployment of its own."""
+"""The regions of a drawing: its parts that go to different clouds, planned together or each by itself."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.compose import Project as Drawing
+from engine.realise.place import first_named
 from engine.realise.regions import names
 
 
@@ -27,7 +28,9 @@ def regions_of(drawing: Drawing) -> list[Region]:
 
 
 def cloud_of(drawing: Drawing, region: str) -> str:
-    """Return the name of the cloud that a region is drawn for, or nothing."""
+    """Return the name of the cloud that a region is drawn for, or nothing; of no region: the drawing's first one."""
+    if not region:
+        return first_named(drawing)
     return next((found.cloud for found in regions_of(drawing) if found.name == region), "")
 
 

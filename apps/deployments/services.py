@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db import IntegrityError, transaction
 
 from apps.audit.services import record
+from apps.clouds.models import Cloud
+from apps.deployments.across import own_action
+from apps.deployments.adopting import require_may_start
 from apps.deployments.canvas import canvas_of
 from apps.deployments.drifting import drift_of
 from apps.deployments.models import Deployment, Plan
@@ -42,6 +45,7 @@ def start(principal: Principal, plan: Plan, *, accept_data_loss: bool = False) -
     ``operation.conflict`` (another operation holds the deployment), ``cloud.*`` when it cannot be observed.
     """
     require(principal, Role.ARCHITECT, plan.project)
+    require_may_start(principal, plan.project, plan.cloud, plan.body)
     _check_startable(plan, accept_data_loss)
     # Observed before the rows are locked, since a cloud may be slow to answer; what another operation did in between
     # shows in the epoch, which is compared under the lock.
@@ -110,19 +114,29 @@ def _start(principal: Principal, plan: Plan, epoch: int | None) -> tuple[Deploym
     deployment.epoch += 1
     deployment.state = UNDER_WAY[kind]
     deployment.save(update_fields=["epoch", "state", "updated_at"])
+    parts = _parts(principal, plan, deployment)
+    clouds = {part: row.cloud_id for part, row in parts.items()}
+    names = " and ".join(dict.fromkeys(row.cloud.name for row in parts.values()))
     on = {change["resource"]: change.get("services", ()) for change in plan.body["changes"]}
     operation = operations.submit(
         kind=kind,
-        title=f"{kind.capitalize()} {deployment.name} on {plan.cloud.name}",
+        title=f"{kind.capitalize()} {deployment.name} on {names}",
         organization=plan.project.organization,
         project=plan.project,
         actor=principal.actor,
         created_by=principal.user,
-        steps=[_step(action, plan, on.get(action["resource"], ())) for action in plan.body["actions"]],
-        claims=[ClaimSpec(f"deployment:{deployment.id}"), ClaimSpec(f"cloud:{plan.cloud_id}", exclusive=False)],
+        steps=[_step(action, clouds, on.get(action["resource"], ())) for action in plan.body["actions"]],
+        claims=[
+            *(ClaimSpec(f"deployment:{row.id}") for row in parts.values()),
+            *(ClaimSpec(f"cloud:{cloud_id}", exclusive=False) for cloud_id in clouds.values()),
+        ],
         subject=("deployment", deployment.id),
         cloud_id=plan.cloud_id,
-        data={"plan": str(plan.id), "epoch": deployment.epoch},
+        data={
+            "plan": str(plan.id),
+            "epoch": deployment.epoch,
+            "parts": {part: {"deployment": str(row.id), "cloud": row.cloud.name} for part, row in parts.items()},
+        },
     )
     Plan.objects.filter(pk=plan.pk).update(operation_id=operation.id)
     plan.operation_id = operation.id
@@ -132,23 +146,49 @@ def _start(principal: Principal, plan: Plan, epoch: int | None) -> tuple[Deploym
         "deployment",
         str(deployment.id),
         deployment.name,
-        {"plan": plan.hash, "operation": str(operation.id), "cloud": plan.cloud.name},
+        {"plan": plan.hash, "operation": str(operation.id), "cloud": names},
     )
     deployment.refresh_from_db()  # an operation without steps has finished in here already
     return deployment, operation
 
 
-def _step(action: dict[str, Any], plan: Plan, services: Sequence[str]) -> StepSpec:
+def _parts(principal: Principal, plan: Plan, deployment: Deployment) -> dict[str, Deployment]:
+    """Return the deployment and its parts on further clouds, by what starts their keys; those that lack are made."""
+    found = {"": deployment}
+    for told in plan.body.get("parts", ()):
+        if not told["part"]:
+            continue
+        cloud = Cloud.objects.get(pk=told["cloud"]["id"])
+        part, _ = Deployment.objects.select_for_update(of=("self",)).get_or_create(
+            id=told["deployment"],
+            defaults={
+                "project": plan.project,
+                "name": deployment.name,
+                "cloud": cloud,
+                "version": deployment.version,
+                "parent": deployment,
+                "part": told["part"],
+                "images": plan.images,
+                "created_by": principal.user,
+            },
+        )
+        part.state, part.destroyed_at = deployment.state, None
+        part.save(update_fields=["state", "destroyed_at", "updated_at"])
+        found[told["part"]] = part
+    return found
+
+
+def _step(action: dict[str, Any], clouds: Mapping[str, Any], services: Sequence[str]) -> StepSpec:
     return StepSpec(
         key=action["key"],
         title=action["title"],
         handler="cloud",
-        payload=action,
+        payload=own_action(action),
         depends_on=tuple(action["depends_on"]),
         group=action["resource"],
         services=services,
         verb=action["verb"],
         change=action["change"],
         serial=action["serial"] or "",
-        cloud_id=plan.cloud_id,
+        cloud_id=clouds[action.get("part", "")],
     )

@@ -230,3 +230,12 @@ def _said(value: Any) -> tuple[str, str]:
         return "", ""
     cloud, label = value.get("cloud"), value.get("label")
     return cloud if isinstance(cloud, str) else "", label if isinstance(label, str) else ""
+
+
+def first_named(project: Project) -> str:
+    """Return the cloud that a drawing names for all of itself, or else first of all; empty when it names none."""
+    said = [drawn_default(project), *regions.clouds(project).values()]
+    top = regions.named(regions.top_of(project), "machines")
+    said += [_said(body.get("place"))[0] for body in top.values() if isinstance(body, Mapping)]
+    said += [_said(regions.extension_of(project, name).get("place"))[0] for name in project.services()]
+    return next((cloud for cloud in said if cloud), "")

@@ -18,9 +18,11 @@ from apps.clouds.api.serializers import CapacitySerializer
 from apps.clouds.reading import find_cloud
 from apps.deployments.api.serializers import (
     ChangeSerializer,
+    CrossingSerializer,
     ImagesField,
     LedgerSerializer,
     MachineSerializer,
+    PartSerializer,
     PriceSerializer,
     RegionField,
     ServiceFateSerializer,
@@ -42,7 +44,7 @@ class PreviewInSerializer(DrawingSerializer):
     cloud = ReferenceField(
         find_cloud,
         required=False,
-        help_text="Id or name; without it that of the deployment, or the one that the region is drawn for.",
+        help_text="Id or name; without it that of the deployment, or the one that the drawing names.",
     )
     region = RegionField()
     deployment = ReferenceField(find_deployment, required=False, help_text="Compare with this one, and observe it.")
@@ -85,6 +87,12 @@ class RegionSerializer(serializers.Serializer[Any]):
     cloud = serializers.CharField(help_text="Name of the cloud that it is drawn for; empty for none.")
 
 
+class PreviewPartSerializer(PartSerializer):
+    """Show what a text would become on one of its clouds."""
+
+    capacity = CapacitySerializer(allow_null=True)
+
+
 class PreviewSerializer(serializers.Serializer[Any]):
     """Say what a text would become; with ``valid`` false only the findings tell something."""
 
@@ -99,6 +107,9 @@ class PreviewSerializer(serializers.Serializer[Any]):
     capacity = CapacitySerializer(allow_null=True)
     price = PriceSerializer(allow_null=True)
     cloud = LinkSerializer(allow_null=True)
+    clouds = LinkSerializer(many=True)
+    parts = PreviewPartSerializer(many=True, help_text="The clouds side by side.")
+    crossings = CrossingSerializer(many=True, help_text="What crosses a border between clouds.")
     region = serializers.CharField()
     regions = RegionSerializer(many=True, help_text="All regions of the drawing, in its order.")
     deployment_name = serializers.CharField()
@@ -153,6 +164,7 @@ class CanvasMachineSerializer(serializers.Serializer[Any]):
     name = serializers.CharField()
     state = serializers.ChoiceField(CANVAS_STATES)
     addresses = serializers.ListField(child=serializers.CharField())
+    cloud = serializers.CharField()
 
 
 class PortSerializer(serializers.Serializer[Any]):
@@ -177,6 +189,13 @@ class CanvasCloudSerializer(LinkSerializer):
     ok = serializers.BooleanField(allow_null=True)
 
 
+class CanvasPartSerializer(serializers.Serializer[Any]):
+    """Show where else a deployment runs."""
+
+    state = serializers.CharField()
+    cloud = CanvasCloudSerializer()
+
+
 class CanvasDeploymentSerializer(serializers.Serializer[Any]):
     """Show the deployment itself."""
 
@@ -187,6 +206,7 @@ class CanvasDeploymentSerializer(serializers.Serializer[Any]):
     blueprint = LinkSerializer()
     region = serializers.CharField()
     cloud = CanvasCloudSerializer()
+    parts = CanvasPartSerializer(many=True, help_text="On further clouds.")
 
 
 class CanvasOperationSerializer(serializers.Serializer[Any]):

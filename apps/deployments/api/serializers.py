@@ -12,11 +12,13 @@ from apps.blueprints.api.serializers import BlueprintField, FindingSerializer, L
 from apps.blueprints.models import BlueprintVersion
 from apps.clouds.reading import find_cloud
 from apps.deployments import showing
+from apps.deployments.across import parts_json, parts_of
 from apps.deployments.models import Deployment, Plan, Resource
 from apps.tenancy.access import Principal
 from apps.tenancy.api.fields import ProjectField, ReferenceField
 from apps.tenancy.faults import fault
 from apps.tenancy.querysets import as_uuid
+from engine.across import joined
 
 STATES = ("new", "deploying", "running", "updating", "failed", "destroying", "destroyed")
 
@@ -45,7 +47,8 @@ def find_deployment(principal: Principal, reference: object) -> Deployment:
         "project__organization", "cloud", "version__blueprint"
     )
     key = as_uuid(reference)
-    found = list(rows.filter(pk=key) if key else rows.filter(name=str(reference)).exclude(state="destroyed")[:2])
+    named = rows.whole().filter(name=str(reference)).exclude(state="destroyed")
+    found = list(rows.filter(pk=key) if key else named[:2])
     if len(found) != 1:
         raise fault("deployment.not_found", name=str(reference)[:80])
     return found[0]
@@ -73,7 +76,8 @@ class PlanInSerializer(serializers.Serializer[Any]):
     cloud = ReferenceField(
         find_cloud,
         required=False,
-        help_text="Id or name; may be left out with a deployment, or with a region that is drawn for a cloud.",
+        help_text="Id or name, of the cloud of all that the drawing does not place itself (x-escale.place); may be "
+        "left out with a deployment, or where the drawing names one.",
     )
     region = RegionField(help_text="Plan this region of the drawing alone; a deployment keeps its own.")
     deployment = ReferenceField(find_deployment, required=False, help_text="Id or name of the one to update.")
@@ -111,12 +115,42 @@ class PriceSerializer(serializers.Serializer[Any]):
     note = serializers.CharField()
 
 
+class PartSerializer(serializers.Serializer[Any]):
+    """Show what a plan is on one of its clouds; ``part`` starts the keys of what is there, "" on the main cloud."""
+
+    part = serializers.CharField()
+    cloud = LinkSerializer()
+    services = serializers.ListField(child=serializers.CharField())
+    counts = serializers.DictField(child=serializers.IntegerField())
+    requirements = serializers.DictField(child=serializers.IntegerField())
+    price = PriceSerializer(allow_null=True)
+
+
+class CrossingSerializer(serializers.Serializer[Any]):
+    """Show a port by which a service reaches one on another cloud, and what that needs."""
+
+    caller = serializers.CharField(help_text="The service that calls.")
+    caller_cloud = serializers.CharField()
+    called = serializers.CharField(help_text="The service that is called.")
+    called_cloud = serializers.CharField()
+    port = serializers.IntegerField(help_text="On the machine.")
+    container_port = serializers.IntegerField()
+    protocol = serializers.CharField()
+    machines = serializers.ListField(child=serializers.CharField(), help_text="Names of those that are reached.")
+    addresses = serializers.ListField(
+        child=serializers.CharField(), help_text="Of these, as known now; others are known when the machine runs."
+    )
+    firewall = serializers.CharField(help_text="The rule that lets it in; empty where the portal keeps no firewall.")
+    waits = serializers.BooleanField(help_text="The caller starts when the other one listens.")
+
+
 class PlanSerializer(serializers.Serializer[Plan]):
     """A plan; ``changes``, ``actions`` and ``ledger`` are only in the detail."""
 
     id = serializers.UUIDField()
     project = ProjectField()
-    cloud = LinkSerializer()
+    cloud = LinkSerializer(help_text="The main one, of all that is placed nowhere else.")
+    clouds = LinkSerializer(many=True, help_text="All clouds of the plan, the main one first.")
     blueprint = LinkSerializer()
     version = serializers.IntegerField()
     deployment = serializers.UUIDField(allow_null=True, help_text="None while the deployment does not exist.")
@@ -129,7 +163,11 @@ class PlanSerializer(serializers.Serializer[Plan]):
     blocked = serializers.BooleanField(help_text="True when an error finding forbids to start it.")
     counts = serializers.DictField(child=serializers.IntegerField())
     requirements = serializers.DictField(child=serializers.IntegerField())
-    price = PriceSerializer(allow_null=True, help_text="By the cloud's prices when it was planned; null without any.")
+    price = PriceSerializer(
+        allow_null=True,
+        help_text="By the clouds' prices when it was planned; null where one has none, or they differ in currency.",
+    )
+    parts = PartSerializer(many=True, help_text="The plan's clouds, side by side.")
     data_loss = serializers.ListField(child=serializers.CharField())
     findings = FindingSerializer(many=True)
     operation = serializers.UUIDField(allow_null=True)
@@ -148,6 +186,7 @@ class ChangeSerializer(serializers.Serializer[Any]):
     destructive = serializers.BooleanField()
     data_loss = serializers.BooleanField()
     services = serializers.ListField(child=serializers.CharField())
+    cloud = serializers.CharField(required=False, help_text="In plans over several clouds.")
 
 
 class PlannedWorkloadSerializer(serializers.Serializer[Any]):
@@ -170,6 +209,7 @@ class MachineSerializer(serializers.Serializer[Any]):
     disks = serializers.ListField(child=serializers.CharField(), help_text="Names of the volumes on it.")
     plain = serializers.BooleanField(help_text="True for a machine that hosts no containers.")
     region = serializers.CharField()
+    cloud = serializers.CharField(required=False, help_text="In plans over several clouds.")
 
 
 class ServiceFateSerializer(serializers.Serializer[Any]):
@@ -185,6 +225,7 @@ class ServiceFateSerializer(serializers.Serializer[Any]):
     )
     restarted = serializers.BooleanField(help_text="It stays as it is, and its machine restarts.")
     ports = serializers.ListField(child=serializers.DictField(), help_text="{published, target, protocol}")
+    cloud = serializers.CharField(required=False, help_text="In plans over several clouds.")
 
 
 class LedgerSerializer(serializers.Serializer[Any]):
@@ -195,6 +236,9 @@ class LedgerSerializer(serializers.Serializer[Any]):
     reason = serializers.CharField()
     code = serializers.CharField()
     line = serializers.IntegerField(allow_null=True)
+    cloud = serializers.CharField(
+        required=False, help_text="In plans over several clouds; empty where all have it alike, or it is of a border."
+    )
 
 
 class PlanDetailSerializer(PlanSerializer):
@@ -205,15 +249,19 @@ class PlanDetailSerializer(PlanSerializer):
     ledger = LedgerSerializer(many=True)
     machines = MachineSerializer(many=True)
     services = serializers.DictField(child=ServiceFateSerializer())
+    crossings = CrossingSerializer(many=True, help_text="What crosses a border between clouds.")
 
 
 def plan_json(plan: Plan, *, detail: bool) -> dict[str, Any]:
     """Return a plan in the form of the serializers above."""
     body = plan.body
+    parts = parts_json(body, plan.cloud)
     data = {
         "id": str(plan.id),
         "project": {"id": str(plan.project_id), "name": plan.project.slug},
         "cloud": {"id": str(plan.cloud_id), "name": plan.cloud.name},
+        "clouds": [part["cloud"] for part in parts],
+        "parts": parts,
         "blueprint": None,
         "version": None,
         "deployment": str(plan.deployment_id) if plan.operation_id or getattr(plan, "exists", True) else None,
@@ -244,6 +292,7 @@ def plan_json(plan: Plan, *, detail: bool) -> dict[str, Any]:
             "ledger": body["ledger"],
             "machines": body.get("machines", []),
             "services": body.get("services", {}),
+            "crossings": body.get("crossings", []),
         }
     return data
 
@@ -251,12 +300,24 @@ def plan_json(plan: Plan, *, detail: bool) -> dict[str, Any]:
 class ResourceSerializer(serializers.ModelSerializer[Resource]):
     """Show one thing that exists on the cloud."""
 
+    key = serializers.SerializerMethodField()
+    cloud = serializers.SerializerMethodField()
     addresses = serializers.SerializerMethodField()
     workloads = serializers.SerializerMethodField()
 
     class Meta:
         model = Resource
-        fields = ("key", "kind", "name", "external_id", "state", "addresses", "workloads", "facts", "updated_at")
+        fields = (
+            "key", "kind", "name", "cloud", "external_id", "state", "addresses", "workloads", "facts", "updated_at",
+        )  # fmt: skip
+
+    def get_key(self, resource: Resource) -> str:
+        """Return its key; that of a thing on a further cloud starts with the part's name."""
+        return joined(resource.deployment.part, resource.key)
+
+    def get_cloud(self, resource: Resource) -> str:
+        """Return the name of the cloud that it is on."""
+        return resource.deployment.cloud.name
 
     def get_addresses(self, resource: Resource) -> list[str]:
         """Return the addresses that the guest reported."""
@@ -283,11 +344,25 @@ class DeploymentSerializer(serializers.Serializer[Deployment]):
     updated_at = serializers.DateTimeField()
 
 
+class DeploymentPartSerializer(serializers.Serializer[Any]):
+    """Show a deployment on one of its clouds."""
+
+    cloud = LinkSerializer()
+    part = serializers.CharField(help_text="Starts the keys of what is there; empty on the main cloud.")
+    state = serializers.ChoiceField(STATES)
+    machines = serializers.IntegerField()
+    price = PriceSerializer(allow_null=True)
+
+
 class DeploymentDetailSerializer(DeploymentSerializer):
     """Show a deployment with what exists of it."""
 
     images = ImagesField()
-    price = PriceSerializer(allow_null=True, help_text="Of what exists, by the cloud's present prices.")
+    price = PriceSerializer(
+        allow_null=True,
+        help_text="Of what exists, by the present prices; null where a cloud has none, or they differ in currency.",
+    )
+    parts = DeploymentPartSerializer(many=True, help_text="Its clouds, the main one first.")
     resources = ResourceSerializer(many=True)
     operation = serializers.UUIDField(allow_null=True, help_text="The latest operation on it.")
     operation_url = serializers.CharField(allow_null=True)
@@ -329,7 +404,10 @@ def row_json(row: dict[str, Any]) -> dict[str, Any]:
 def deployment_json(deployment: Deployment, operation_id: Any, operation_url: str | None) -> dict[str, Any]:
     """Return a deployment in the form of ``DeploymentDetailSerializer``."""
     blueprint = deployment.version.blueprint
-    prefetch_related_objects([deployment], "resources")  # once for price and list: each holds a machine's user-data
+    # Once for prices and list: each holds a machine's user-data.
+    everywhere = [deployment, *parts_of(deployment)]
+    prefetch_related_objects(everywhere, "resources")
+    resources = [resource for one in everywhere for resource in _resources(one)]
     return {
         "id": str(deployment.id),
         "project": {"id": str(deployment.project_id), "name": deployment.project.slug},
@@ -342,8 +420,26 @@ def deployment_json(deployment: Deployment, operation_id: Any, operation_url: st
         "created_at": deployment.created_at,
         "updated_at": deployment.updated_at,
         "images": deployment.images,
-        "price": showing.price_of(deployment),
-        "resources": ResourceSerializer(deployment.resources.all(), many=True).data,
+        "price": showing.price_of_all(everywhere),
+        "parts": [_part_json(one) for one in everywhere],
+        "resources": ResourceSerializer(resources, many=True).data,
         "operation": str(operation_id) if operation_id else None,
         "operation_url": operation_url,
+    }
+
+
+def _resources(deployment: Deployment) -> list[Resource]:
+    rows = list(deployment.resources.all())
+    for row in rows:
+        row.deployment = deployment  # known already, cloud and all
+    return rows
+
+
+def _part_json(deployment: Deployment) -> dict[str, Any]:
+    return {
+        "cloud": {"id": str(deployment.cloud_id), "name": deployment.cloud.name},
+        "part": deployment.part,
+        "state": deployment.state,
+        "machines": sum(resource.kind == "machine" for resource in deployment.resources.all()),
+        "price": showing.price_of(deployment),
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
 from rest_framework.decorators import action
@@ -17,6 +17,7 @@ from apps.blueprints.services import find_blueprint, invalid_fault, load_project
 from apps.clouds.models import Cloud
 from apps.clouds.reading import find_cloud
 from apps.deployments import services
+from apps.deployments.across import live_parts_on
 from apps.deployments.api.pictures import (
     CanvasSerializer,
     DriftSerializer,
@@ -79,8 +80,8 @@ def plan_from(principal: Principal, data: dict[str, Any]) -> Plan:
 
 
 def _drawn_for(principal: Principal, version: BlueprintVersion | None, region: str) -> Cloud | None:
-    """Return the cloud that the drawing names for the region, or None."""
-    if version is None or not region:
+    """Return the cloud that the drawing names for the region, or for all of it, or None."""
+    if version is None:
         return None
     try:
         drawn = cloud_of(load_project(version), region)
@@ -171,13 +172,17 @@ class DeploymentViewSet(ScopedViewSet):
     }
 
     def get_queryset(self) -> Any:
-        """Return the visible deployments that the filters leave; a list leaves out destroyed ones unless asked."""
-        rows = super().get_queryset()
+        """Return the visible deployments that the filters leave; a list leaves out destroyed ones unless asked.
+
+        Parts on further clouds are inside of their whole, also where a cloud is asked for.
+        """
+        rows = super().get_queryset().filter(parent__isnull=True)
         parameters = self.request.query_params
         if project := parameters.get("project"):
             rows = rows.filter(project=find_project(self.principal, project))
         if cloud := parameters.get("cloud"):
-            rows = rows.filter(cloud=find_cloud(self.principal, cloud))
+            found = find_cloud(self.principal, cloud)
+            rows = rows.filter(Q(cloud=found) | Q(pk__in=live_parts_on(found)))
         if blueprint := parameters.get("blueprint"):
             rows = rows.filter(version__blueprint=find_blueprint(self.principal, blueprint))
         if name := parameters.get("name"):

@@ -113,10 +113,24 @@ def test_an_update_keeps_its_region(bob: Person, paris: Any, roubaix: Any, bluep
     assert (body["region"], body["counts"]["delete"]) == ("front", 0)
 
 
-def test_without_a_region_all_of_it_is_planned_with_a_warning(
+def test_without_a_region_each_is_planned_on_its_cloud_in_one_plan(
     bob: Person, paris: Any, roubaix: Any, blueprint: Any
 ) -> None:
     body = plan(bob, blueprint=blueprint(TWO)["id"], cloud="paris").json()
+    assert (body["region"], body["deployment_name"], body["blocked"]) == ("", "shop", False)
+    assert {(part["cloud"]["name"], *part["services"]) for part in body["parts"]} == {
+        ("paris", "web"),
+        ("roubaix", "db"),
+    }
+    assert {machine["region"] for machine in body["machines"] if machine["cloud"] == "roubaix"} == {"back"}
+    assert "realise.regions_joined" not in {finding["code"] for finding in body["findings"]}
+
+
+def test_regions_that_name_no_other_cloud_are_planned_whole_with_a_warning(
+    bob: Person, paris: Any, blueprint: Any
+) -> None:
+    text = TWO.replace("{cloud: paris, title: Up front}", "{title: Up front}").replace("{cloud: roubaix}", "{}")
+    body = plan(bob, blueprint=blueprint(text)["id"], cloud="paris").json()
     assert (body["region"], body["deployment_name"], body["blocked"]) == ("", "shop", False)
     assert "realise.regions_joined" in {finding["code"] for finding in body["findings"]}
     assert {w["service"] for machine in body["machines"] for w in machine["workloads"]} == {"web", "db"}
