@@ -216,6 +216,8 @@ CELERY_BEAT_SCHEDULE = {
     # The relay does this all the time; beat stands in for it while it is away.
     "sweep the journal": {"task": "operations.sweep", "schedule": 10.0, "options": {"expires": 10}},
     "refresh the clouds": {"task": "apps.clouds.tasks.refresh_clouds", "schedule": 60.0},
+    "look what has changed on the clouds": {"task": "apps.inventory.tasks.check_clouds", "schedule": 60.0},
+    "tidy the inventory up": {"task": "apps.inventory.tasks.tidy_up", "schedule": 3600.0},
     "sweep": {"task": "operations.sweep", "schedule": 30.0, "options": {"expires": 30}},
     "keep the labels": {"task": "apps.labels.tasks.keep_labels", "schedule": 300.0},
     "forget what has expired": {"task": "portal.tasks.forget_expired", "schedule": 3600.0},

@@ -17,5 +17,5 @@ class InventoryConfig(AppConfig):
         from apps.tenancy import rotation
 
         registry.register_handler("sync", handler.SYNC)
-        registry.register_kind(registry.Kind("sync"))
+        registry.register_kind(registry.Kind("sync", quiet=True))
         rotation.register_sealed("inventory.SyncState", "sealed", "cloud__organization", syncing.purpose)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from django.db.models import QuerySet
 
@@ -20,7 +21,7 @@ MACHINE_FIELDS = (
     "owner_organization", "owner_deployment", "owner_key", "first_seen_at", "changed_at",
 )  # fmt: skip
 THING_FIELDS = ("id", "cloud_id", "kind", "uid", "ref", "name", "facts", "first_seen_at", "changed_at")
-_FACETS = ("cloud_id", "power", "cluster", "managed")
+_FACETS = ("cloud", "power", "cluster", "owner", "tag", "network")
 _MOST_FACETS = 100
 
 
@@ -64,18 +65,13 @@ class Names:
 def facets(rows: QuerySet[Machine]) -> dict[str, Any]:
     """Return how many machines there are, and how many of each cloud, power state, cluster and owner; two queries."""
     base = rows.order_by().values_list("cloud_id", "power", "cluster", "owner_deployment", "tags", "networks")
-    sql, params = base.query.sql_with_params()
+    found: dict[str, Any] = {"machines": 0, **{name: [] for name in _FACETS}}
+    try:
+        sql, params = base.query.sql_with_params()
+    except EmptyResultSet:  # no cloud is left to look at
+        return found
     inner = f"SELECT cloud_id, power, cluster, owner_deployment IS NOT NULL, tags, networks FROM ({sql}) AS x"  # noqa: S608
     columns = "cloud_id, power, cluster, managed, tags, networks"
-    found: dict[str, Any] = {
-        "machines": 0,
-        "cloud": [],
-        "power": [],
-        "cluster": [],
-        "owner": [],
-        "tag": [],
-        "network": [],
-    }
     with connection.cursor() as cursor:
         cursor.execute(
             f"WITH x({columns}) AS MATERIALIZED ({inner})"  # noqa: S608 - our own names around Django's statement

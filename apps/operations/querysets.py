@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
+from apps.operations.registry import quiet_kinds
 from apps.operations.states import OPERATION_ENDS
 from apps.tenancy.querysets import ProjectScopedQuerySet
 
@@ -20,6 +21,10 @@ class OperationQuerySet(ProjectScopedQuerySet["Operation"]):
     def live(self) -> Self:
         """Return those that have not ended."""
         return self.exclude(state__in=OPERATION_ENDS)
+
+    def noticeable(self) -> Self:
+        """Return those that a person wants to see unasked: not what the portal does by itself every other minute."""
+        return self.exclude(kind__in=quiet_kinds())
 
     def about(self, subject_type: str, subject_id: object) -> Self:
         """Return those about one subject, as ("deployment", its id)."""

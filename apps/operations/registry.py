@@ -155,7 +155,8 @@ class Kind:
     succeeded, ``on_steps_reverted`` those that were just undone, ``on_finished`` the operation in its final state
     (it runs again at the end of a retry or rollback); ``on_resumed`` the operation that a person has just sent
     into a retry (state queued) or a rollback (state reverting). A callback that raises does not stop the journal:
-    the step is parked, or the operation fails, with the defect in the log.
+    the step is parked, or the operation fails, with the defect in the log. ``quiet``: the portal starts such
+    operations by itself, often; lists leave them out unless somebody asks for the kind.
     """
 
     name: str
@@ -163,6 +164,7 @@ class Kind:
     on_steps_reverted: Callable[[Operation, list[StepReport]], None] | None = None
     on_finished: Callable[[Operation], None] | None = None
     on_resumed: Callable[[Operation], None] | None = None
+    quiet: bool = False
 
 
 _handlers: dict[str, Handler] = {}
@@ -199,6 +201,11 @@ def kind_named(name: str) -> Kind:
 def find_kind(name: str) -> Kind | None:
     """Return a kind, or None when nobody registered the name."""
     return _kinds.get(name)
+
+
+def quiet_kinds() -> list[str]:
+    """Return the names of the kinds that lists leave out."""
+    return [kind.name for kind in _kinds.values() if kind.quiet]
 
 
 def call_key(operation_id: uuid.UUID, step_key: str) -> str:

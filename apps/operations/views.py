@@ -37,7 +37,7 @@ LOG_LINES = 400
 def index(request: HttpRequest, principal: Principal) -> HttpResponseBase:
     """List the project's operations, the newest first."""
     frame = frame_for(request)
-    operations = Operation.objects.visible_to(principal).select_related("created_by", "project")
+    operations = Operation.objects.visible_to(principal).noticeable().select_related("created_by", "project")
     if request.GET.get("in") != "all" and frame is not None and frame.project is not None:
         operations = operations.filter(project=current_project(request))
     wanted = request.GET.get("state", "")
@@ -55,7 +55,7 @@ def index(request: HttpRequest, principal: Principal) -> HttpResponseBase:
 @page
 def running(request: HttpRequest, principal: Principal) -> HttpResponseBase:
     """Show what runs now in all projects one sees, for the drawer."""
-    live = list(Operation.objects.visible_to(principal).live().select_related("project")[:30])
+    live = list(Operation.objects.visible_to(principal).noticeable().live().select_related("project")[:30])
     pairs = [(operation, showing.progress(operation)) for operation in live]
     template = "operations/_running.html" if is_partial(request) else "operations/running.html"
     return render(request, template, SECTION | {"pairs": pairs})
@@ -65,7 +65,8 @@ def running(request: HttpRequest, principal: Principal) -> HttpResponseBase:
 @page
 def count(request: HttpRequest, principal: Principal) -> HttpResponseBase:
     """Answer how many operations run, for the top bar."""
-    return render(request, "operations/_count.html", {"number": Operation.objects.visible_to(principal).live().count()})
+    live = Operation.objects.visible_to(principal).noticeable().live()
+    return render(request, "operations/_count.html", {"number": live.count()})
 
 
 @require_GET

@@ -60,7 +60,7 @@ ACCEPTED = {202: OpenApiResponse(OperationDetailSerializer, description="`Locati
             OpenApiParameter("state", description="States by commas; `live` stands for all that are not final."),
             OpenApiParameter("project", description="Id or slug."),
             OpenApiParameter("subject", description="Id of the deployment or other thing that it is about."),
-            OpenApiParameter("kind"),
+            OpenApiParameter("kind", description="`sync` is listed only when it is asked for, here or by `subject`."),
             OpenApiParameter("cloud", OpenApiTypes.UUID, description="Id."),
         ],
     ),
@@ -115,6 +115,8 @@ class OperationViewSet(ListModelMixin, RetrieveModelMixin, ScopedViewSet):
             if "\x00" in given["kind"]:
                 raise invalid_parameter("kind", "is not one")
             rows = rows.filter(kind=given["kind"])
+        elif "subject" not in given:
+            rows = rows.noticeable()
         return rows
 
     @extend_schema(

@@ -131,9 +131,10 @@ def test_a_page_that_was_stored_before_a_crash_may_come_again(paris: Any, contro
         raise KeyboardInterrupt
 
     stored = writing.store
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr(writing, "store", crash)
-        syncing.follow(paris, 10)
+        with pytest.raises(KeyboardInterrupt):
+            syncing.follow(paris, 10)
     assert names(paris) == {"web-0", "web-1", "web-2"}  # the page and its cursor were taken back together
     done = syncing.follow(paris, 10)
     assert done.ended
@@ -296,7 +297,9 @@ class TestAsOperations:
     def test_a_sync_of_a_cloud_that_is_down_fails_and_says_so(self, paris: Any, control: Any, drive: Any) -> None:
         from apps.inventory import services
 
-        control.fault("listing", "refuse", code="cloud.not_authenticated", message="No - x - y", permanent=True, times=-1)
+        control.fault(
+            "listing", "refuse", code="cloud.not_authenticated", message="No - x - y", permanent=True, times=-1
+        )
         operation = drive(services.sync(paris))
         assert operation.state == "failed"
         assert operation.error["code"] == "cloud.not_authenticated"
