@@ -26,7 +26,7 @@ import threading
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -111,7 +111,8 @@ class Simulator:
 
     ``home`` keeps certificate, credentials, disks and inventory; without one it is a temporary folder that goes away
     with stop(). ``port`` 0 chooses a free port, which restarts then keep. ``machines`` is how many machines of others
-    there are beside the flavour's own. Use it as a context manager, or call start() and stop().
+    there are beside the flavour's own; ``role_missing`` names privileges that the account lacks. Use it as a context
+    manager, or call start() and stop().
     """
 
     def __init__(
@@ -126,6 +127,7 @@ class Simulator:
         strict: bool = False,
         ephemeral: bool = False,
         machines: int = 0,
+        role_missing: Sequence[str] = (),
         guest_delay_ms: int = 50,
         method_delays: Mapping[str, int] | None = None,
         ready_timeout_s: float = 60.0,
@@ -135,6 +137,7 @@ class Simulator:
         self.home = Path(home or self._temporary or "")
         self._account, self._password = username, password
         self._strict, self._ephemeral, self._machines = strict, ephemeral, machines
+        self._role_missing = tuple(role_missing)
         self._guest_delay_ms = guest_delay_ms
         self._method_delays = dict(method_delays or {})
         self._ready_timeout_s = ready_timeout_s
@@ -151,7 +154,8 @@ class Simulator:
         command = [
             str(binary), "--name", self.name, "--flavour", self.flavour, "--home", str(self.home),
             "--listen", f"127.0.0.1:{self.port}", "--guest-delay", f"{self._guest_delay_ms}ms",
-            "--method-delay", delays, "--machines", str(self._machines), "--stop-on-eof",
+            "--method-delay", delays, "--machines", str(self._machines),
+            "--role-missing", ",".join(self._role_missing), "--stop-on-eof",
         ]  # fmt: skip
         command += ["--strict"] * self._strict + ["--ephemeral"] * self._ephemeral
         secrets = {"ESCALE_VCENTER_USERNAME": self._account, "ESCALE_VCENTER_PASSWORD": self._password}
@@ -256,7 +260,7 @@ class Simulator:
 
     @property
     def username(self) -> str:
-        """The only account."""
+        """The administrator's account."""
         return str(self.ready["username"])
 
     @property
@@ -265,6 +269,12 @@ class Simulator:
         if self._password:
             return self._password
         return (self.home / "credentials").read_text().splitlines()[1]
+
+    @property
+    def reader(self) -> tuple[str, str]:
+        """Name and password of the account that may only look."""
+        name, password = (self.home / "reader-credentials").read_text().splitlines()[:2]
+        return name, password
 
     @property
     def log_file(self) -> Path:
@@ -317,6 +327,31 @@ class Simulator:
     def session_count(self) -> int:
         """Return how many sessions are logged in."""
         return int(self._control("GET", "/sessions")["sessions"])
+
+    def set_account(
+        self,
+        name: str,
+        *,
+        password: str | None = None,
+        missing: Sequence[str] | None = None,
+        only: Sequence[str] | None = None,
+    ) -> None:
+        """Change an account, or make one: it has all privileges, or ``only`` these, always without ``missing``."""
+        given = {"password": password, "missing": missing, "only": only}
+        body = {key: value for key, value in given.items() if value is not None}
+        self._control("PUT", f"/accounts/{urllib.parse.quote(name)}", body)
+
+    def take_privileges(self, *privileges: str) -> None:
+        """Let the administrator's account lack these privileges and no others."""
+        self.set_account(self.username, missing=privileges)
+
+    def forget_versions(self) -> int:
+        """Make every version of every property collector unknown; return how many collectors there were."""
+        return int(self._control("POST", "/collectors/forget")["collectors"])
+
+    def churn(self, count: int, seed: int = 1) -> list[str]:
+        """Change memory, power or annotation of so many ordinary machines of others; return their references."""
+        return list(self._control("POST", f"/churn?count={count}&seed={seed}"))
 
     def set_free(self, datastore: str, size_bytes: int) -> None:
         """Make a datastore's free space what the test wants; new disks take from it."""

@@ -1,6 +1,7 @@
 package vcenter
 
 import (
+	"cmp"
 	"crypto/subtle"
 	"encoding/json"
 	"fmt"
@@ -53,6 +54,10 @@ func (c *controlServer) handler() http.Handler {
 	mux.HandleFunc("DELETE /faults", c.clearFaults)
 	mux.HandleFunc("GET /sessions", c.sessions)
 	mux.HandleFunc("DELETE /sessions", c.expireSessions)
+	mux.HandleFunc("POST /collectors/forget", c.forget)
+	mux.HandleFunc("POST /churn", c.churn)
+	mux.HandleFunc("GET /accounts", c.accounts)
+	mux.HandleFunc("PUT /accounts/{name}", c.setAccount)
 	mux.HandleFunc("PUT /datastores/{name}/free", c.setFree)
 	mux.HandleFunc("PUT /hang", c.hang)
 	mux.HandleFunc("DELETE /hang", c.unhang)
@@ -152,6 +157,45 @@ func (c *controlServer) sessions(w http.ResponseWriter, _ *http.Request) {
 
 func (c *controlServer) expireSessions(w http.ResponseWriter, _ *http.Request) {
 	reply(w, map[string]int{"expired": c.vc.sessions.expireAll()})
+}
+
+func (c *controlServer) forget(w http.ResponseWriter, _ *http.Request) {
+	reply(w, map[string]int{"collectors": c.vc.collectors.forgetAll()})
+}
+
+func (c *controlServer) accounts(w http.ResponseWriter, _ *http.Request) {
+	reply(w, c.vc.permissions.show())
+}
+
+// setAccount changes the password or the role of an account, or makes one.
+func (c *controlServer) setAccount(w http.ResponseWriter, r *http.Request) {
+	var body struct {
+		Password string    `json:"password"`
+		Only     *[]string `json:"only"`
+		Missing  *[]string `json:"missing"`
+	}
+	decoder := json.NewDecoder(r.Body)
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&body); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	if !c.vc.permissions.set(r.PathValue("name"), body.Password, body.Only, body.Missing) {
+		http.Error(w, "a new account needs a password", http.StatusBadRequest)
+		return
+	}
+	reply(w, c.vc.permissions.show()[r.PathValue("name")])
+}
+
+// churn changes ordinary machines of others, as a busy estate does, and names them.
+func (c *controlServer) churn(w http.ResponseWriter, r *http.Request) {
+	count, err := strconv.Atoi(r.URL.Query().Get("count"))
+	seed, bad := strconv.ParseUint(cmp.Or(r.URL.Query().Get("seed"), "1"), 10, 64)
+	if err != nil || bad != nil || count < 0 {
+		http.Error(w, "count and seed must be numbers", http.StatusBadRequest)
+		return
+	}
+	reply(w, c.vc.churn(seed, count))
 }
 
 func (c *controlServer) setFree(w http.ResponseWriter, r *http.Request) {

@@ -28,6 +28,9 @@ type crowd struct {
 	born    time.Time
 }
 
+// crowdMark is an ordinary option that only machines of a crowd have here.
+const crowdMark = "migrate.hostLogState"
+
 // crowdSite is where a crowd may live: a cluster with what belongs to it.
 type crowdSite struct {
 	cluster    *simulator.ClusterComputeResource
@@ -170,7 +173,7 @@ func (c *crowd) configure(vm *simulator.VirtualMachine, p individual, ds *simula
 	config.Firmware = []string{"efi", "bios"}[p.number%2]
 	config.Files = types.VirtualMachineFileInfo{VmPathName: dir + "/" + plain(p.name) + ".vmx", SnapshotDirectory: dir, SuspendDirectory: dir, LogDirectory: dir}
 	config.DatastoreUrl = []types.VirtualMachineConfigInfoDatastoreUrlPair{{Name: ds.Name, Url: ds.Summary.Url}}
-	config.ExtraConfig = []types.BaseOptionValue{&types.OptionValue{Key: "svga.present", Value: "TRUE"}}
+	config.ExtraConfig = []types.BaseOptionValue{&types.OptionValue{Key: crowdMark, Value: strings.ReplaceAll(config.Uuid, "-", " ")}}
 	if p.tools == "none" {
 		config.ExtraConfig = append(config.ExtraConfig, &types.OptionValue{Key: silentGuest, Value: "silent"})
 	}

@@ -83,27 +83,3 @@ func (vc *VCenter) moveTo(ctx *simulator.Context, vm *simulator.VirtualMachine, 
 		})
 	})
 }
-
-// answerNextPage follows PropertyCollector.ContinueRetrievePropertiesEx. The library's later pages hold properties
-// without a value, which clients fail to parse; in its first page it leaves them out.
-func (vc *VCenter) answerNextPage(ctx *simulator.Context, m *simulator.Method) soap.HasFault {
-	body, fault := vc.invokeBody(ctx, m)
-	if fault != nil {
-		return refuse(fault, "")
-	}
-	page, ok := body.(*methods.ContinueRetrievePropertiesExBody)
-	if !ok || page.Res == nil {
-		return body
-	}
-	for i := range page.Res.Returnval.Objects {
-		object := &page.Res.Returnval.Objects[i]
-		kept := object.PropSet[:0]
-		for _, p := range object.PropSet {
-			if p.Val != nil {
-				kept = append(kept, p)
-			}
-		}
-		object.PropSet = kept
-	}
-	return page
-}

@@ -58,6 +58,9 @@ func (g *gate) handle(ctx *simulator.Context, m *simulator.Method) (mo.Reference
 	if ctx.Session == nil {
 		return nil, nil // the library lets only the anonymous calls pass, and knows them by their names
 	}
+	if fault := g.vc.permissions.check(ctx, m); fault != nil {
+		return g.redirect(m, func(*simulator.Context) soap.HasFault { return refuse(fault, "") })
+	}
 	answer, original := g.vc.route(m), *m
 	return g.redirect(m, func(ctx *simulator.Context) soap.HasFault { return answer(ctx, &original) })
 }

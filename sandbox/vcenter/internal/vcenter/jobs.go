@@ -120,8 +120,25 @@ func (j *job) run(w work) {
 	j.vc.jobs.mu.Lock()
 	delete(j.vc.jobs.running, j.task.Self)
 	j.vc.jobs.mu.Unlock()
+	j.vc.stirred(j.method, result)
 	j.finish(result, fault)
 	j.vc.journal.touch()
+}
+
+// stirred tells the collectors what a task has changed, and what may have changed without an announcement.
+func (vc *VCenter) stirred(m *simulator.Method, result types.AnyType) {
+	refs := concerned(m)
+	if ref, ok := result.(types.ManagedObjectReference); ok {
+		refs = append(refs, ref)
+	}
+	if s, ok := vc.registry.Get(m.This).(*simulator.VirtualMachineSnapshot); ok {
+		refs = append(refs, s.Vm)
+	}
+	if m.This.Type == "VirtualMachine" && (m.Name == "ReconfigVM_Task" || m.Name == "PowerOnVM_Task" || m.Name == "PowerOffVM_Task") {
+		vc.collectors.touch(refs...) // nothing moves
+		return
+	}
+	vc.collectors.stir(refs...)
 }
 
 func (j *job) perform(w work) (result types.AnyType, fault types.BaseMethodFault) {

@@ -22,6 +22,23 @@ func (vc *VCenter) networkName(backing types.BaseVirtualDeviceBackingInfo) strin
 	return ""
 }
 
+// networkOfCard is the network that a card's backing names, nil when there is none such.
+func (vc *VCenter) networkOfCard(backing types.BaseVirtualDeviceBackingInfo) *types.ManagedObjectReference {
+	switch b := backing.(type) {
+	case *types.VirtualEthernetCardDistributedVirtualPortBackingInfo:
+		ref := types.ManagedObjectReference{Type: "DistributedVirtualPortgroup", Value: b.Port.PortgroupKey}
+		if vc.registry.Get(ref) != nil {
+			return &ref
+		}
+	case *types.VirtualEthernetCardNetworkBackingInfo:
+		if network := vc.registry.FindByName(b.DeviceName, vc.datacenter().Network); network != nil {
+			ref := network.Reference()
+			return &ref
+		}
+	}
+	return nil
+}
+
 // usersOf lists the machines and templates with a card in a network.
 func (vc *VCenter) usersOf(network types.ManagedObjectReference) []types.ManagedObjectReference {
 	var users []types.ManagedObjectReference

@@ -37,6 +37,9 @@ func (o *observer) Reference() types.ManagedObjectReference { return o.self }
 // PutObject completes new machines and guards the library's tasks.
 func (o *observer) PutObject(_ *simulator.Context, obj mo.Reference) {
 	o.vc.journal.seen(obj.Reference())
+	if ref := obj.Reference(); ref.Type != "Task" {
+		o.vc.collectors.reshape()
+	}
 	switch obj := obj.(type) {
 	case *simulator.VirtualMachine:
 		completeRuntime(&obj.VirtualMachine)
@@ -49,6 +52,14 @@ func (o *observer) PutObject(_ *simulator.Context, obj mo.Reference) {
 
 // UpdateObject passes on changes of power and the end of tasks.
 func (o *observer) UpdateObject(ctx *simulator.Context, obj mo.Reference, changes []types.PropertyChange) {
+	switch obj.(type) {
+	case *mo.ContainerView, *mo.ListView:
+		o.vc.collectors.reshape()
+	case *mo.VirtualMachine, *mo.Task:
+		o.vc.collectors.touch(obj.Reference())
+	default:
+		o.vc.collectors.stir(obj.Reference())
+	}
 	switch obj := obj.(type) {
 	case *mo.Task:
 		if state := obj.Info.State; state == types.TaskInfoStateSuccess || state == types.TaskInfoStateError {
@@ -69,6 +80,7 @@ func (o *observer) RemoveObject(_ *simulator.Context, ref types.ManagedObjectRef
 	if ref.Type == "VirtualMachine" {
 		o.vc.guests.removed(ref)
 	}
+	o.vc.collectors.reshape()
 	if ref.Type != "Task" {
 		o.vc.journal.touch()
 	}

@@ -20,14 +20,25 @@ func strayPath(m *simulator.Method) string {
 	default:
 		return ""
 	}
-	body := reflect.Indirect(reflect.ValueOf(m.Body))
-	for _, name := range pathFields {
-		field := body.FieldByName(name)
-		if field.IsValid() && field.Kind() == reflect.String && field.String() != "" && strays(field.String()) {
-			return field.String()
+	for _, path := range pathsOf(m) {
+		if strays(path) {
+			return path
 		}
 	}
 	return ""
+}
+
+// pathsOf are the files that a call of a file or disk manager names.
+func pathsOf(m *simulator.Method) []string {
+	var paths []string
+	body := reflect.Indirect(reflect.ValueOf(m.Body))
+	for _, name := range pathFields {
+		field := body.FieldByName(name)
+		if field.IsValid() && field.Kind() == reflect.String && field.String() != "" {
+			paths = append(paths, field.String())
+		}
+	}
+	return paths
 }
 
 func strays(name string) bool {

@@ -1,6 +1,8 @@
 package vcenter
 
 import (
+	"reflect"
+
 	"github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/soap"
@@ -33,14 +35,29 @@ var shims = map[string]work{
 
 // directs are shims for calls that start no task.
 var directs = map[string]func(*VCenter, *simulator.Context, *simulator.Method) soap.HasFault{
-	"Task.CancelTask":                                (*VCenter).answerCancel,
-	"Datastore.RefreshDatastore":                     (*VCenter).answerRefresh,
-	"Datastore.RefreshDatastoreStorageInfo":          (*VCenter).answerRefresh,
-	"VirtualMachine.MarkAsTemplate":                  (*VCenter).answerMarkTemplate,
-	"VirtualMachine.MarkAsVirtualMachine":            (*VCenter).answerMarkMachine,
-	"VirtualDiskManager.QueryVirtualDiskUuid":        (*VCenter).answerDiskUUID,
-	"VirtualDiskManager.SetVirtualDiskUuid":          (*VCenter).answerSetDiskUUID,
-	"PropertyCollector.ContinueRetrievePropertiesEx": (*VCenter).answerNextPage,
+	"Task.CancelTask":                                   (*VCenter).answerCancel,
+	"Datastore.RefreshDatastore":                        (*VCenter).answerRefresh,
+	"Datastore.RefreshDatastoreStorageInfo":             (*VCenter).answerRefresh,
+	"VirtualMachine.MarkAsTemplate":                     (*VCenter).answerMarkTemplate,
+	"VirtualMachine.MarkAsVirtualMachine":               (*VCenter).answerMarkMachine,
+	"VirtualDiskManager.QueryVirtualDiskUuid":           (*VCenter).answerDiskUUID,
+	"VirtualDiskManager.SetVirtualDiskUuid":             (*VCenter).answerSetDiskUUID,
+	"PropertyCollector.RetrievePropertiesEx":            (*VCenter).answerRetrieve,
+	"PropertyCollector.RetrieveProperties":              (*VCenter).answerRetrieve,
+	"PropertyCollector.ContinueRetrievePropertiesEx":    (*VCenter).answerNextPage,
+	"PropertyCollector.CancelRetrievePropertiesEx":      (*VCenter).answerCancelRetrieve,
+	"PropertyCollector.CreateFilter":                    (*VCenter).answerCreateFilter,
+	"PropertyCollector.WaitForUpdatesEx":                (*VCenter).answerWait,
+	"PropertyCollector.WaitForUpdates":                  (*VCenter).answerWait,
+	"PropertyCollector.CheckForUpdates":                 (*VCenter).answerWait,
+	"PropertyCollector.CancelWaitForUpdates":            (*VCenter).answerCancelWait,
+	"PropertyCollector.DestroyPropertyCollector":        (*VCenter).answerDestroyCollector,
+	"PropertyFilter.DestroyPropertyFilter":              (*VCenter).answerDestroyFilter,
+	"AuthorizationManager.HasPrivilegeOnEntity":         (*VCenter).answerPrivileges,
+	"AuthorizationManager.HasPrivilegeOnEntities":       (*VCenter).answerPrivileges,
+	"AuthorizationManager.HasUserPrivilegeOnEntities":   (*VCenter).answerPrivileges,
+	"AuthorizationManager.FetchUserPrivilegeOnEntities": (*VCenter).answerPrivileges,
+	"SessionManager.Logout":                             (*VCenter).answerLogout,
 }
 
 // passOn lets the library do the work of a task.
@@ -116,7 +133,30 @@ func (vc *VCenter) answerChange(ctx *simulator.Context, m *simulator.Method) soa
 		return refuse(fault, "")
 	}
 	vc.journal.touch()
+	vc.collectors.stir(concerned(m)...)
 	return body
+}
+
+// concerned are the objects that a call changes: its own, and those that it names.
+func concerned(m *simulator.Method) []types.ManagedObjectReference {
+	refs := []types.ManagedObjectReference{m.This}
+	body := reflect.Indirect(reflect.ValueOf(m.Body))
+	if body.Kind() != reflect.Struct {
+		return refs
+	}
+	for i := range body.NumField() {
+		switch value := body.Field(i).Interface().(type) {
+		case types.ManagedObjectReference:
+			refs = append(refs, value)
+		case *types.ManagedObjectReference:
+			if value != nil {
+				refs = append(refs, *value)
+			}
+		case []types.ManagedObjectReference:
+			refs = append(refs, value...)
+		}
+	}
+	return refs
 }
 
 // answerCancel follows Task.CancelTask of the vSphere Web Services API: only running tasks can be cancelled.

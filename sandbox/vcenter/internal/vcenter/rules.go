@@ -103,6 +103,8 @@ func faultMessage(fault types.BaseMethodFault) string {
 	switch f := fault.(type) {
 	case *types.RequestCanceled:
 		return "The task was canceled by a user."
+	case *types.NoPermission:
+		return "Permission to perform this operation was denied."
 	case *types.NotAuthenticated:
 		return "The session is not authenticated."
 	case *types.NoDiskSpace:

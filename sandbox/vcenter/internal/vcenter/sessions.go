@@ -1,11 +1,11 @@
 package vcenter
 
 import (
-	"crypto/subtle"
 	"sync"
 	"time"
 
 	"github.com/vmware/govmomi/simulator"
+	"github.com/vmware/govmomi/vim25/soap"
 	"github.com/vmware/govmomi/vim25/types"
 )
 
@@ -72,23 +72,37 @@ func (s *sessions) end(keys []string) {
 	ctx.Session = &simulator.Session{UserSession: types.UserSession{Key: "escale-control"}, Registry: simulator.NewRegistry(), Map: s.vc.registry}
 	for _, key := range keys {
 		s.vc.registry.SessionManager().TerminateSession(ctx, &types.TerminateSession{SessionId: []string{key}})
-		s.mu.Lock()
-		v := s.seen[key]
-		delete(s.seen, key)
-		s.mu.Unlock()
-		if v == nil {
-			continue
-		}
-		for _, object := range v.objects.AllReference("") {
-			if watcher, ok := object.(simulator.RegisterObject); ok {
-				s.vc.registry.RemoveHandler(watcher)
-			}
+		s.forget(key)
+	}
+}
+
+// forget takes away what was kept for a session.
+func (s *sessions) forget(key string) {
+	s.vc.collectors.endSession(key)
+	s.vc.retrievals.endSession(key)
+	s.mu.Lock()
+	v := s.seen[key]
+	delete(s.seen, key)
+	s.mu.Unlock()
+	if v == nil {
+		return
+	}
+	for _, object := range v.objects.AllReference("") {
+		if watcher, ok := object.(simulator.RegisterObject); ok {
+			s.vc.registry.RemoveHandler(watcher)
 		}
 	}
 }
 
-// validLogin compares in constant time, as a habit: this is a simulator.
+// answerLogout follows SessionManager.Logout, and forgets what the session had open.
+func (vc *VCenter) answerLogout(ctx *simulator.Context, m *simulator.Method) soap.HasFault {
+	key := ctx.Session.Key
+	body := vc.answerLibrary(ctx, m)
+	vc.sessions.forget(key)
+	return body
+}
+
+// validLogin asks the accounts.
 func (vc *VCenter) validLogin(req *types.Login) bool {
-	return subtle.ConstantTimeCompare([]byte(req.UserName), []byte(vc.settings.Username))&
-		subtle.ConstantTimeCompare([]byte(req.Password), []byte(vc.settings.Password)) == 1
+	return vc.permissions.validLogin(req.UserName, req.Password)
 }

@@ -27,7 +27,8 @@ type Settings struct {
 	GuestDelay    time.Duration
 	StopOnEOF     bool // stop when standard input ends, as it does when the parent process dies
 	MethodDelays  map[string]time.Duration
-	Machines      int // further machines of others
+	RoleMissing   []string // privileges that the account lacks
+	Machines      int      // further machines of others
 }
 
 // ParseSettings reads flags and, for the credentials, the environment and a file of mode 0600.
@@ -48,6 +49,7 @@ func ParseSettings(args []string, getenv func(string) string) (Settings, error) 
 	flags.BoolVar(&s.StopOnEOF, "stop-on-eof", false, "stop when standard input ends (the parent died)")
 	flags.DurationVar(&s.GuestDelay, "guest-delay", 300*time.Millisecond, "time from power-on to a guest address")
 	delays := flags.String("method-delay", "", "comma-separated METHOD:MILLISECONDS")
+	missing := flags.String("role-missing", "", "comma-separated privileges that the account lacks, such as Folder.Create")
 	flags.IntVar(&s.Machines, "machines", 0, "how many further machines of others there are, with clusters, datastores and networks for them")
 	if err := flags.Parse(args); err != nil {
 		return s, err
@@ -64,6 +66,12 @@ func ParseSettings(args []string, getenv func(string) string) (Settings, error) 
 	}
 	if s.Flavour, err = FlavourNamed(*flavour); err != nil {
 		return s, err
+	}
+	s.RoleMissing = []string{}
+	for _, name := range strings.Split(*missing, ",") {
+		if name = strings.TrimSpace(name); name != "" {
+			s.RoleMissing = append(s.RoleMissing, name)
+		}
 	}
 	if s.Machines < 0 || s.Machines > 100_000 {
 		return s, fmt.Errorf("--machines %d is not between 0 and 100000", s.Machines)

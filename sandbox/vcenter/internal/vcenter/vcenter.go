@@ -32,14 +32,17 @@ type VCenter struct {
 	cert     tls.Certificate
 	uuid     string
 
-	observer  *observer
-	gate      *gate
-	storage   *storage
-	guests    *guests
-	jobs      *jobs
-	journal   *journal
-	sessions  *sessions
-	unwritten *unwritten
+	observer    *observer
+	gate        *gate
+	storage     *storage
+	guests      *guests
+	jobs        *jobs
+	journal     *journal
+	sessions    *sessions
+	unwritten   *unwritten
+	collectors  *collectors
+	retrievals  *retrievals
+	permissions *permissions
 
 	// writer admits one change of the inventory at a time: the library locks objects in no fixed order,
 	// so that parallel changes can dead-lock. Readers do not take it.
@@ -74,6 +77,9 @@ func Start(s Settings) (*VCenter, error) {
 	if err := vc.furnish(); err != nil {
 		return nil, fmt.Errorf("inventory: %w", err)
 	}
+	if err := vc.permissions.addReader(); err != nil {
+		return nil, fmt.Errorf("second account: %w", err)
+	}
 	if err := vc.serve(); err != nil {
 		return nil, err
 	}
@@ -95,7 +101,10 @@ func (vc *VCenter) build() {
 	about.InstanceUuid = vc.uuid
 	vc.service = simulator.New(ctx, instance)
 	vc.registry = ctx.Map
+	vc.permissions = newPermissions(vc)
 	vc.journal = newJournal(vc)
+	vc.collectors = newCollectors(vc)
+	vc.retrievals = &retrievals{open: map[string]*retrieval{}}
 	vc.observer = observe(vc)
 	vc.storage = newStorage(vc)
 	vc.guests = newGuests(vc)
