@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -76,8 +75,11 @@ def pages(cloud: Cloud, cursor: str, take: Callable[[Iterator[ListingPage]], Any
         if listing is None:
             raise fault("inventory.unsupported", cloud=cloud.name)
         found = listing(cursor)
-        with closing(found) if hasattr(found, "close") else closing(iter(())):
+        try:
             return take(found)
+        finally:
+            if hasattr(found, "close"):  # a listing that is left early gives back what it holds on the cloud
+                found.close()
 
     return connect(cloud).use(work)
 

@@ -18,10 +18,11 @@ from django.views.decorators.http import require_GET, require_POST
 from apps.clouds.models import Cloud
 from apps.inventory import capacity, cells, plots, searching, services, showing
 from apps.inventory.models import THING_KINDS, Machine, Thing, View
-from apps.tenancy.access import Principal, find_named
+from apps.tenancy.access import Principal, find_named, require
 from apps.tenancy.faults import Fault, fault
 from apps.tenancy.models import Role
 from apps.tenancy.pages import back, find, flash_fault, page, rows_of
+from apps.tenancy.querysets import as_uuid
 
 SECTION = {"section": "inventory"}
 DAYS = (1, 7, 30, 365)
@@ -57,13 +58,14 @@ def index(request: HttpRequest, principal: Principal) -> HttpResponseBase:
     }
     if kind == "machine":
         order = searching.order(given)
-        rows = rows_of(
-            request, searching.machines(principal, given).order_by(*order).values(*showing.MACHINE_FIELDS)
-        )
+        rows = rows_of(request, searching.machines(principal, given).order_by(*order).values(*showing.MACHINE_FIELDS))
         columns = cells.machine_columns(given.getlist("column"))
         found: Any = [names.machine(row) for row in rows]
         body = [{"id": row["id"], "cells": cells.machine_cells(row, columns)} for row in found]
-        context |= {"choices": _choices(columns), "facets": f"{reverse('inventory-facets')}?{_without(given, 'cursor')}"}
+        context |= {
+            "choices": _choices(columns),
+            "facets": f"{reverse('inventory-facets')}?{_without(given, 'cursor')}",
+        }
     else:
         order = searching.order(given, searching.THING_SORTS)
         rows = rows_of(request, searching.things(principal, given).order_by(*order).values(*showing.THING_FIELDS))
@@ -88,7 +90,11 @@ def facets(request: HttpRequest, principal: Principal) -> HttpResponseBase:
     for item in found["cloud"]:
         item["value"] = item["text"] = by_id.get(item["value"], "")
     groups = [
-        {"name": name, "title": _filter_title(name), "items": [_option(request, name, item) for item in found[name][:12]]}
+        {
+            "name": name,
+            "title": _filter_title(name),
+            "items": [_option(request, name, item) for item in found[name][:12]],
+        }
         for name in ("cloud", "power", "owner", "cluster", "tag", "network")
     ]
     context = {"machines": found["machines"], "groups": [group for group in groups if len(group["items"]) > 1]}
@@ -151,8 +157,7 @@ def capacities(request: HttpRequest, principal: Principal) -> HttpResponseBase:
 @page
 def sync(request: HttpRequest, principal: Principal, name: str) -> HttpResponseBase:
     """Start bringing a cloud's rows up to date, and show the operation."""
-    if not principal.may(Role.OPERATOR):
-        raise fault("forbidden", needed=Role.OPERATOR.label)
+    require(principal, Role.OPERATOR)
     cloud = find_named(Cloud.objects.owned_by(principal), name, "name", "cloud.unknown")
     try:
         operation = services.sync(cloud, principal, scratch=request.POST.get("scratch") == "1")
@@ -223,8 +228,6 @@ def _address(view: View) -> str:
 
 
 def _view(principal: Principal, key: str | None) -> View | None:
-    from apps.tenancy.querysets import as_uuid
-
     found = as_uuid(key) if key else None
     return View.objects.visible_to(principal).filter(pk=found).first() if found else None
 

@@ -223,7 +223,7 @@ def store(cloud_id: uuid.UUID, items: Sequence[Item], gone: Sequence[tuple[str, 
             written.vanished |= _vanish(cursor, cloud_id, gone)
         if items:
             columns = [name for name, _ in _COLUMNS]
-            values = {"cloud": str(cloud_id), "page": document(items), "columns": columns, "full": full}
+            values: dict[str, Any] = {"cloud": str(cloud_id), "page": document(items), "columns": columns, "full": full}
             kinds = {"machine" if item.kind == "machine" else "" for item in items}
             for kind, statement in _UPSERTS:
                 if kind in kinds:

@@ -85,6 +85,7 @@ def _walk(patterns: Any, prefix: str, parameters: dict[str, None]) -> Iterator[R
 
 OBJECTS: dict[str, Callable[[Side, Person], Any]] = {
     "cloud": lambda side, person: side.cloud.pk,
+    "offer": lambda side, person: side.offer.pk,
     "project": lambda side, person: side.project.pk,
     "organization": lambda side, person: side.project.organization_id,
     "blueprint": lambda side, person: side.blueprint.pk,
@@ -94,6 +95,9 @@ OBJECTS: dict[str, Callable[[Side, Person], Any]] = {
     "member": lambda side, person: _member(side),
     "token": lambda side, person: person.token.pk,
     "draft": lambda side, person: side.drafts[person.user.username].pk,
+    "machine": lambda side, person: side.machine.pk,
+    "thing": lambda side, person: side.thing.pk,
+    "view": lambda side, person: side.views[person.user.username].pk,
 }
 """What `id` in an address stands for, by the basename of the route."""
 
@@ -104,6 +108,7 @@ OTHERS: dict[str, Callable[[Side], Any]] = {
     "key": lambda side: side.step.key,
     "share": lambda side: side.share.pk,
     "token": lambda side: side.share_token,
+    "grant": lambda side: side.grant.pk,
     "template": lambda side: "three-tier-shop",
 }
 """What other parameters in addresses stand for."""
@@ -131,6 +136,8 @@ BODIES: dict[str, Callable[[Side], dict[str, Any]]] = {
     },
     "cloud.partial_update": lambda side: {"title": "Changed"},
     "cloud.credential": lambda side: {"username": "u", "password": "p"},
+    "cloud.certificate": lambda side: {"address": "127.0.0.1:1"},
+    "cloud.add_grant": lambda side: {"organization": "elsewhere"},
     "project.create": lambda side: {"slug": "fresh", "name": "Fresh"},
     "project.partial_update": lambda side: {"name": "Changed"},
     "member.create": lambda side: {"username": "nina", "role": "viewer", "project": str(side.project.pk)},
@@ -153,6 +160,9 @@ BODIES: dict[str, Callable[[Side], dict[str, Any]]] = {
         "compose": COMPOSE,
     },
     "deployment.create": lambda side: {"plan": str(side.plan.pk)},
+    "view.create": lambda side: {"name": "fresh", "filters": {"power": "on"}},
+    "view.partial_update": lambda side: {"sort": "host"},
+    "cloud-api-sync.post": lambda side: {"scratch": True},
 }
 """The bodies of writes, with references to the objects of a side."""
 

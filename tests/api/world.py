@@ -29,7 +29,12 @@ class Side:
     step: Any
     share: Any
     share_token: str
+    grant: Any  # of its cloud, to somebody
+    offer: Any  # of somebody's cloud, to its organization
     drafts: dict[str, Any] = field(default_factory=dict)  # by user name
+    views: dict[str, Any] = field(default_factory=dict)  # of the inventory, by user name
+    machine: Any = None  # in the inventory of its cloud
+    thing: Any = None
 
     @property
     def draft(self) -> Any:
@@ -40,8 +45,9 @@ class Side:
         """Return the texts that must not show up for anybody else; `outside`: nor for other organizations."""
         rows = [self.project, self.blueprint, self.version, self.deployment, self.plan, self.operation, self.share]
         rows += self.drafts.values()
+        rows += self.views.values()
         if outside:
-            rows += [self.cloud, self.project.organization]
+            rows += [self.cloud, self.project.organization, self.machine, self.thing]
         return [str(row.pk) for row in rows] + [self.blueprint.name, self.deployment.name, self.share_token]
 
 
@@ -91,6 +97,7 @@ def build() -> World:
         (world.attic, ("stranger",)),
     ):
         place.drafts = {people[name].user.username: draft(place, people[name].user) for name in names}
+        place.views = {people[name].user.username: view(place, people[name].user) for name in names}
     return world
 
 
@@ -114,7 +121,7 @@ def side(project: Any, user: Any, word: str) -> Side:
 
     from apps.blueprints.models import Blueprint, BlueprintVersion, ShareLink
     from apps.clouds import services as clouds
-    from apps.clouds.models import Cloud
+    from apps.clouds.models import Cloud, CloudGrant
     from apps.deployments.models import Deployment, Plan
     from apps.operations.models import Event, Operation, Step
     from apps.tenancy import encryption
@@ -193,7 +200,53 @@ def side(project: Any, user: Any, word: str) -> Side:
     Event.objects.create(
         operation=operation, seq=1, at=timezone.now(), type="step.log", data={"line": f"{word} happened"}
     )
-    return Side(project, cloud, blueprint, version, deployment, plan, operation, step, share, token)
+    grant = CloudGrant.objects.create(cloud=cloud, organization_slug=f"friends-of-{word}")
+    offer = CloudGrant.objects.create(
+        cloud=_cloud_of_others(), organization_slug=organization.slug, project_slug=project.slug,
+        organization=organization, project=project,
+    )  # fmt: skip
+    made = Side(project, cloud, blueprint, version, deployment, plan, operation, step, share, token, grant, offer)
+    made.machine, made.thing = _inventory(cloud, deployment, word)
+    return made
+
+
+def _inventory(cloud: Any, deployment: Any, word: str) -> tuple[Any, Any]:
+    """Make a machine of the deployment, and a network beside it."""
+    from django.utils import timezone
+
+    from apps.inventory.models import Machine, Thing
+
+    facts = {"cloud": cloud, "first_seen_at": timezone.now(), "changed_at": timezone.now(), "digest": b"0" * 16}
+    machine = Machine.objects.create(
+        id=uuid.uuid4(),
+        uid=f"{word}-uid",
+        ref=f"{word}-ref",
+        name=f"vm of {word}",
+        search=f"vm of {word}",
+        owner_organization=cloud.organization_id,
+        owner_deployment=deployment.pk,
+        owner_key="machine:web-1",
+        **facts,
+    )
+    name = f"net-{word}"
+    return machine, Thing.objects.create(id=uuid.uuid4(), kind="network", uid=name, ref=name, name=name, **facts)
+
+
+def view(side: Side, user: Any) -> Any:
+    """Make a person's private view of the inventory."""
+    from apps.inventory.models import View
+
+    return View.objects.create(organization=side.project.organization, owner=user, name=f"view of {side.project.slug}")
+
+
+def _cloud_of_others() -> Any:
+    """Return a cloud of an organization that has nobody in it."""
+    from apps.clouds.models import Cloud
+    from apps.tenancy.models import Organization
+
+    others, _ = Organization.objects.get_or_create(slug="umbrella", defaults={"name": "Umbrella"})
+    cloud, _ = Cloud.objects.get_or_create(organization=others, name="lent", defaults={"kind": "fake"})
+    return cloud
 
 
 def clients(world: World) -> dict[str, Any]:
