@@ -73,7 +73,7 @@ class ProbeHandler:
         probe, about = _probe_of(step), _canary_of(step)
         reason = _hindrance(probe, about.found)
         if reason:
-            return Outcome.done(reason, verdict="skipped", message=reason)
+            return Outcome.done(reason, verdict="skipped", why=reason)
         connector = self._connector(step)
         if not probe.verb:
             return self._look(step, connector, time.time() + probe.patience_s)
@@ -88,11 +88,13 @@ class ProbeHandler:
             if time.time() < until:
                 return Outcome.running(json.dumps({"until": round(until, 1)}), message=report.message)
             report = Report("failed", report.message, report.code, report.facts, report.internals)
-        facts = {"verdict": report.verdict, "code": report.code, "message": report.message}
+        facts = {"verdict": report.verdict, "code": report.code, "why": report.message}
         return Outcome.done(report.message, **facts, facts=dict(report.facts), internals=dict(report.internals))
 
     def _clean(self, step: StepContext) -> Outcome:
         """Remove a part of a canary, found by its markers alone: nothing that an earlier step said is needed."""
+        if _unasked(step.results):
+            return Outcome.done(verdict="skipped")
         owner, resource = Owner(**step.payload["owner"]), str(step.payload["resource"])
         connector = self._connector(step)
         observed = connector.observe(owner)
@@ -113,14 +115,17 @@ class ProbeHandler:
 
     def _gone(self, step: StepContext) -> Outcome:
         """Look by an independent listing whether anything is left."""
+        if _unasked(step.results):
+            reason = _("The cloud could not be asked, so that nothing was made.")
+            return Outcome.done(reason, verdict="skipped", why=reason)
         observed = self._connector(step).observe(Owner(**step.payload["owner"]))
         left = [*observed.resources.values(), *observed.strays]
         if not left:
             return Outcome.done(verdict="passed", facts={"left": 0}, internals={})
         troubles = [
-            str(found["message"])
+            str(found["why"])
             for key, found in step.results.items()
-            if key.startswith("clean.") and found.get("verdict") == "failed" and found.get("message")
+            if key.startswith("clean.") and found.get("verdict") == "failed" and found.get("why")
         ]
         names = ", ".join(sorted({each.key for each in left}))
         message = _(
@@ -131,7 +136,7 @@ class ProbeHandler:
         }
         internals = {"left": [{"key": each.key, "id": each.external_id} for each in left]}
         return Outcome.done(
-            message, verdict="failed", code="label.left_over", message=message, facts={"left": len(left)},
+            message, verdict="failed", code="label.left_over", why=message, facts={"left": len(left)},
             internals=internals,
         )  # fmt: skip
 
@@ -166,12 +171,17 @@ def _hindrance(probe: Probe, found: Mapping[str, Mapping[str, Any]]) -> str:
     """Return why a probe is not tried; "" when it is."""
     if probe.left_out:
         return probe.left_out
-    if found.get("api", {}).get("verdict") == "error":
+    if _unasked(found):
         return _("The cloud could not be asked.")
     for needed in probe.after:
         if found.get(needed, {}).get("verdict") != "passed":
             return _("It needs %(probe)s, which did not pass.") % {"probe": needed}
     return ""
+
+
+def _unasked(found: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Tell whether the cloud did not answer the first question: then no other one is asked, and nothing is made."""
+    return found.get("api", {}).get("verdict") == "error"
 
 
 def _told(step: StepContext, outcome: Outcome) -> Outcome:
@@ -182,7 +192,7 @@ def _told(step: StepContext, outcome: Outcome) -> Outcome:
     if outcome.state == "running":
         return outcome
     result = dict(outcome.result)
-    return Outcome.done(outcome.message, verdict="passed", code="", message="", facts={}, internals=result)
+    return Outcome.done(outcome.message, verdict="passed", code="", why="", facts={}, internals=result)
 
 
 def _judged(step: StepContext, error: ConnectorError) -> Outcome:
@@ -193,7 +203,7 @@ def _judged(step: StepContext, error: ConnectorError) -> Outcome:
         return Outcome.failed(error)
     verdict = "error" if error.code in UNASKED else "failed"
     return Outcome.done(
-        error.message, verdict=verdict, code=error.code, message=error.message, facts={},
+        error.message, verdict=verdict, code=error.code, why=error.message, facts={},
         internals={"detail": error.detail} if error.detail else {},
     )  # fmt: skip
 

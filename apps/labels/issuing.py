@@ -132,8 +132,8 @@ def sign(who: Actor, label: Label, statement: str, *, days: int | None = None, n
         label.confirmed_at = run.finished_at
         label.signature = signing.sign(signing.document(label))
         label.save()
-        record(who, "label.sign", "cloud", label.cloud_id, label.cloud.name,
-               {"label": str(label.pk), "name": str(label), "run": str(run.pk), "until": label.valid_until})  # fmt: skip
+        details = {"label": str(label.pk), "name": str(label), "run": str(run.pk), "until": label.valid_until}
+        record(who, "label.sign", "cloud", label.cloud_id, label.cloud.name, details)
     return label
 
 

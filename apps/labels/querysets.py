@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 from apps.tenancy.querysets import Row, ScopedQuerySet
 
 if TYPE_CHECKING:
+    from apps.labels.models import Label, Run  # noqa: F401
     from apps.tenancy.access import Principal
 
 
@@ -21,7 +22,7 @@ class OfCloudQuerySet(ScopedQuerySet[Row]):
         return self.filter(cloud__in=Cloud.objects.visible_to(principal).values("pk"))
 
 
-class RunQuerySet(OfCloudQuerySet[Row]):
+class RunQuerySet(OfCloudQuerySet["Run"]):
     """Show runs."""
 
     def live(self) -> Self:
@@ -33,7 +34,7 @@ class RunQuerySet(OfCloudQuerySet[Row]):
         return self.exclude(state="running").filter(cleaned_at__isnull=True)
 
 
-class LabelQuerySet(OfCloudQuerySet[Row]):
+class LabelQuerySet(OfCloudQuerySet["Label"]):
     """Show labels."""
 
     def shown(self) -> Self:

@@ -26,7 +26,7 @@ def on_steps_done(operation: Operation, steps: list[StepReport]) -> None:
         result, payload = dict(step.result or {}), step.payload
         if run is not None and "probe" in payload:
             _keep(run, times[step.id], payload["probe"], result, acted=bool(payload["probe"]["verb"]))
-        if payload["do"] == "gone" and result.get("verdict") == "passed":
+        if payload["do"] == "gone" and result.get("verdict") in ("passed", "skipped"):
             Run.objects.filter(pk=payload["owner"]["deployment_id"]).update(cleaned_at=timezone.now())
 
 
@@ -48,7 +48,7 @@ def _keep(run: Run, step: Step, body: dict[str, Any], result: dict[str, Any], *,
             "left_out": probe.left_out,
             "verdict": verdict,
             "code": str(result.get("code", ""))[:60],
-            "message": str(result.get("message", "")),
+            "message": str(result.get("why", "")),
             "facts": facts,
             "internals": salted(dict(result.get("internals") or {})),
             "started_at": started,

@@ -1,0 +1,1 @@
+"""Serve labels and conformance runs by REST."""

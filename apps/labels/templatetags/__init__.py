@@ -1,0 +1,1 @@
+"""Tags for the pages on labels, and for badges on other pages."""
