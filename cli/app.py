@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli import files, render
+from cli import files, labels, render
 from cli.client import Client, CliError, Login, login_path, read_login, write_login
 from engine import compose
 
@@ -23,6 +23,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Deploy Compose files to your clouds, watch every step, and take it all back.",
 )
+
+app.add_typer(labels.app, name="labels")
 
 ComposeFile = Annotated[Path | None, typer.Argument(help="Compose file, or the folder it is in.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]

@@ -79,6 +79,11 @@ def beat_program(environ: Mapping[str, str], folder: Path) -> Program:
     return Program("beat", lambda: wrapped(command), TRIGGERS, environ)
 
 
+def labels_program(environ: Mapping[str, str]) -> Program:
+    """Let the simulated clouds earn their labels, once, while everything else serves already."""
+    return Program("labels", lambda: wrapped(manage("label_sandbox")), TRIGGERS, environ, once=True)
+
+
 def _uvicorn(host: str, port: int) -> list[str]:
     # Event streams are cut after three seconds; browsers come back to where they were by themselves.
     return [

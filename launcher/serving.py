@@ -121,6 +121,9 @@ class Serving:
         accounts = self._bootstrap(simulators.clouds() if simulators else None)
         self._start_portal(host, machine_port, certificates)
         self._wait_until_ready()
+        if simulators:
+            # In the background: a sandbox is ready without labels, and stays so when a run fails.
+            self.supervisor.start(processes.labels_program(self.child_environ))
         self._greet(accounts)
 
     def _port(self, name: str, variable: str) -> int:

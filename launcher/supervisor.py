@@ -32,6 +32,7 @@ class Program:
 
     `command` makes the argument list anew at each start. Programs of a lower `rank` start first and stop last.
     `output` takes the standard output in place of the log, emptied at each start, for programs that report there.
+    One that runs `once` is not started again when it has ended, however that was.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Program:
     stop_signal: signal.Signals = signal.SIGTERM
     stop_timeout_s: float = 10
     output: Path | None = None
+    once: bool = False
 
 
 @dataclass
@@ -78,11 +80,14 @@ class Supervisor:
 
     def tick(self) -> None:
         """Notice what has died, and start it again when its pause is over."""
-        for running in self._running.values():
+        for running in list(self._running.values()):
             now = time.monotonic()
             if running.restart_at is None:
                 code = running.process.poll()
                 if code is None:
+                    continue
+                if running.program.once:
+                    self._forget(running, code)
                     continue
                 if now - running.started > HEALTHY_AFTER_S:
                     running.pause_s = FIRST_PAUSE_S
@@ -97,6 +102,15 @@ class Supervisor:
                 running.process = self._launch(running.program)
                 running.started, running.restart_at = now, None
                 self._write_record()
+
+    def _forget(self, running: _Running, code: int) -> None:
+        """Let a program go that was to run once; only a failure is worth a word."""
+        name = running.program.name
+        if code:
+            step(f"{name} {_ending(code)} (see {self.log_of(name)})")
+        _end_group(running.process.pid, signal.SIGKILL)
+        del self._running[name]
+        self._write_record()
 
     def stop_all(self, hurry: Callable[[], bool] = lambda: False) -> None:
         """Stop everything, highest rank first; programs of one rank together. `hurry` cuts the waiting short."""
