@@ -220,7 +220,7 @@ def test_a_role_can_lack_privileges_from_the_start() -> None:
         assert vc.get(vim.VirtualMachine, UBUNTU)
 
 
-def test_vmware_cloud_on_aws_keeps_its_own_pool_folder_and_datastore() -> None:
+def test_vmware_cloud_on_aws_keeps_its_own_pool_and_folder() -> None:
     with Simulator("oregon", "vmc", ephemeral=True) as oregon, session(oregon) as vc:
         key, manager = vc.content.sessionManager.currentSession.key, vc.content.authorizationManager
         pools = {v["name"]: o for o, v in vc.read(vim.ResourcePool, "name", "owner").items()}

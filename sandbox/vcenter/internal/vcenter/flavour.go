@@ -20,7 +20,7 @@ type Flavour struct {
 	Folders    []string // machine folders, as paths below the datacenter
 	Templates  []MachinePlan
 	Machines   []MachinePlan // machines of others, that were there before
-	Barred     []string      // folders, pools and datastores that the provider keeps for itself: the account may only look
+	Barred     []string      // folders and pools that the provider keeps for itself: the account may only look
 	Crowd      []CrowdPlan   // more of them, as any estate has: see crowd.go
 }
 

@@ -115,7 +115,7 @@ var vmcFlavour = Flavour{
 		{Name: "compute-segment", VLAN: 0, Subnet: "10.40.0.0/22"},
 	},
 	Folders:   []string{"Management VMs", "Workloads", "Templates"},
-	Barred:    []string{"Management VMs", "Mgmt-ResourcePool", "vsanDatastore"},
+	Barred:    []string{"Management VMs", "Mgmt-ResourcePool"},
 	Crowd:     []CrowdPlan{{"Workloads", 20}},
 	Templates: containerHosts("Templates", "Cluster-1", "WorkloadDatastore", "compute-segment"),
 	Machines: []MachinePlan{

@@ -127,7 +127,7 @@ func (p *permissions) allowed(user string, on types.ManagedObjectReference, priv
 	return user != p.vc.settings.Username || !p.barred(on)
 }
 
-// barred tells whether the provider keeps an object for itself: the flavour names folders, pools and datastores.
+// barred tells whether the provider keeps an object for itself: the flavour names folders and pools.
 func (p *permissions) barred(ref types.ManagedObjectReference) bool {
 	names := p.vc.settings.Flavour.Barred
 	if len(names) == 0 {
