@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from engine.compose.rewriting import quoted
 from engine.found import FoundMachine
 from engine.planner.adopted import why_not
 from engine.realise.naming import natural
@@ -52,7 +53,7 @@ def draw(name: str, cloud: str, machines: Iterable[FoundMachine]) -> Drawn:
     lines = [
         f"# Drawn by Escale from {len(chosen)} machines that run on {_comment(cloud)}.",
         "# Each is adopted as it is: it gets Escale's markers, and nothing else of it is touched.",
-        f"name: {_quoted(name)}",
+        f"name: {quoted(name)}",
         "services: {}",
         "x-escale:",
         "  machines:" if chosen else "  machines: {}",
@@ -92,22 +93,22 @@ def _machine(label: str, machine: FoundMachine) -> Iterable[str]:
     plain = label not in _WORDS and not label[0].isdigit()
     yield f"    {label}:" if plain else f'    "{label}":'
     yield "      adopt:"
-    yield f"        uuid: {_quoted(machine.id.lower())}"
-    yield f"        name: {_quoted(machine.name or label)}"
+    yield f"        uuid: {quoted(machine.id.lower())}"
+    yield f"        name: {quoted(machine.name[:200] or label)}"
     if machine.guest:
-        yield f"      description: {_quoted(machine.guest)}"
+        yield f"      description: {quoted(machine.guest[:200])}"
     yield f"      cpus: {max(1, machine.cpus)}"
     yield f"      memory: {size_text(machine.memory_mib)}"
     if machine.networks:
         yield "      networks:"
-        yield from (f"        - {_quoted(network)}" for network in machine.networks)
+        yield from (f"        - {quoted(network[:200])}" for network in machine.networks)
     if machine.disks:
         yield "      disks:"
         for disk in machine.disks:
-            yield f"        - label: {_quoted(disk.label)}"
+            yield f"        - label: {quoted(disk.label[:200])}"
             yield f"          size: {size_text(disk.size_mib)}"
             if disk.datastore:
-                yield f"          datastore: {_quoted(disk.datastore)}"
+                yield f"          datastore: {quoted(disk.datastore[:200])}"
 
 
 def _warnings(machines: Iterable[FoundMachine]) -> Iterable[str]:
@@ -117,22 +118,6 @@ def _warnings(machines: Iterable[FoundMachine]) -> Iterable[str]:
                 f"{machine.name} looks like an appliance that manages the cloud itself: adopting it changes nothing, "
                 "but think twice before you resize it from here."
             )
-
-
-def _quoted(text: str) -> str:
-    """Return a YAML scalar in double quotes that is exactly this text, for Compose too: no variable is read in it."""
-    out: list[str] = []
-    for character in text[:200].replace("$", "$$"):
-        code = ord(character)
-        if character in '"\\':
-            out.append("\\" + character)
-        elif not code or 0xD800 <= code < 0xE000:  # what no file or database takes
-            out.append("\\uFFFD")
-        elif character.isprintable() and code != 0xFEFF:
-            out.append(character)
-        else:
-            out.append(f"\\u{code:04X}" if code < 0x10000 else f"\\U{code:08X}")
-    return '"' + "".join(out) + '"'
 
 
 def _comment(text: str) -> str:

@@ -1,0 +1,179 @@
+"""Put values into a Compose text, and leave every other character of it as it is: comments, order, anchors."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import yaml
+
+Path = tuple[str | int, ...]
+Value = str | int | list[str]
+_MAX_BYTES = 2_000_000
+_EMPTY = ("", "null", "~")
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
+
+
+class CannotRewriteError(Exception):
+    """Tell why a value cannot be put into a text, in words for people."""
+
+
+def put(text: str, path: Path, value: Value) -> str:
+    """Return a text in which the value at a path is another one; a key that is missing is added.
+
+    Only the text of that value changes: what would change anything else (a value that an anchor shares), or would
+    not be read back as the value, raises `CannotRewriteError`. The mapping around a new key must exist, or be empty.
+    """
+    before = _load(text)
+    root = _compose(text)
+    start, end, written = _edit(text, root, path, value)
+    result = text[:start] + written + text[end:]
+    if _load(result) != _with(before, path, value):
+        raise CannotRewriteError("its place is shared with others by an anchor, or written in a way of its own")
+    return result
+
+
+def quoted(text: str) -> str:
+    """Return a YAML scalar in double quotes that is exactly this text, for Compose too: no variable is read in it."""
+    out: list[str] = []
+    for character in text.replace("$", "$$"):
+        code = ord(character)
+        if character in '"\\':
+            out.append("\\" + character)
+        elif not code or 0xD800 <= code < 0xE000:  # what no file or database takes
+            out.append("\\uFFFD")
+        elif character.isprintable() and code != 0xFEFF:
+            out.append(character)
+        else:
+            out.append(f"\\u{code:04X}" if code < 0x10000 else f"\\U{code:08X}")
+    return '"' + "".join(out) + '"'
+
+
+def _compose(text: str) -> yaml.Node:
+    if len(text.encode()) > _MAX_BYTES:
+        raise CannotRewriteError("the text is too long to be changed here")
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError:
+        raise CannotRewriteError("the text is not one YAML document") from None
+    if not isinstance(root, yaml.MappingNode):
+        raise CannotRewriteError("the text is not one YAML document")
+    return root
+
+
+def _load(text: str) -> Any:
+    try:
+        return yaml.load(text, Loader=_Loader)  # noqa: S506  a safe loader that reads all scalars as text
+    except (yaml.YAMLError, RecursionError, ValueError):
+        raise CannotRewriteError("the text is not one YAML document") from None
+
+
+class _Loader(yaml.SafeLoader):
+    """Read scalars as the texts that they are, so that two readings can be compared."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag == "tag:yaml.org,2002:merge"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def _with(data: Any, path: Path, value: Value) -> Any:
+    changed = _unshared(data)
+    place = changed
+    for part in path[:-1]:
+        if isinstance(place, dict) and (part not in place or place[part] in (None, *_EMPTY)):
+            place[part] = {}
+        place = place[part]
+    place[path[-1]] = [_read(item) for item in value] if isinstance(value, list) else _read(value)
+    return changed
+
+
+def _unshared(data: Any) -> Any:
+    """Copy data so that what an anchor shared is there twice: a change of one must not show in the other."""
+    if isinstance(data, dict):
+        return {key: _unshared(item) for key, item in data.items()}
+    return [_unshared(item) for item in data] if isinstance(data, list) else data
+
+
+def _read(value: str | int) -> str:
+    return str(value).replace("$", "$$")
+
+
+def _edit(text: str, root: yaml.Node, path: Path, value: Value) -> tuple[int, int, str]:
+    node = root
+    for depth, part in enumerate(path):
+        child = _child(node, part)
+        if child is None:
+            if depth != len(path) - 1 or not isinstance(part, str):
+                raise CannotRewriteError(f"the drawing has no {'.'.join(map(str, path[: depth + 1]))}")
+            return _insert(text, node, part, value)
+        node = child
+        if depth < len(path) - 1 and _is_empty(node):
+            if depth != len(path) - 2:
+                raise CannotRewriteError(f"the drawing has no {'.'.join(map(str, path[: depth + 2]))}")
+            return _fill(node, str(path[-1]), value)
+    return _replace(text, node, value)
+
+
+def _child(node: yaml.Node, part: str | int) -> yaml.Node | None:
+    if isinstance(node, yaml.MappingNode):
+        return next((value for key, value in node.value if key.value == part), None)
+    if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+        found: yaml.Node = node.value[part]
+        return found
+    return None
+
+
+def _is_empty(node: yaml.Node) -> bool:
+    return isinstance(node, yaml.ScalarNode) and node.value in _EMPTY
+
+
+def _replace(text: str, node: yaml.Node, value: Value) -> tuple[int, int, str]:
+    start, end = node.start_mark.index, node.end_mark.index
+    if isinstance(node, yaml.ScalarNode) and "$" in node.value:
+        raise CannotRewriteError("its value comes from a variable")
+    if isinstance(node, yaml.SequenceNode) and not node.flow_style:
+        # A block's end is where the next thing begins; what stands between (comments, blank lines) stays.
+        if not node.value:
+            raise CannotRewriteError("its place is written in a way of its own")
+        if not isinstance(value, list):
+            raise CannotRewriteError("its place holds a list")
+        end = node.value[-1].end_mark.index
+        indent = " " * node.start_mark.column
+        return start, end, f"\n{indent}".join(f"- {_scalar(item)}" for item in value) or "[]"
+    return start, end, _flow(value)
+
+
+def _insert(text: str, node: yaml.Node, key: str, value: Value) -> tuple[int, int, str]:
+    if not isinstance(node, yaml.MappingNode):
+        raise CannotRewriteError("its place is written in a way of its own")
+    if node.flow_style:
+        start = node.start_mark.index + 1
+        return start, start, f"{_scalar(key)}: {_flow(value)}" + (", " if node.value else "")
+    first = node.value[0][0]
+    start = first.start_mark.index
+    return start, start, f"{_scalar(key)}: {_flow(value)}\n{' ' * first.start_mark.column}"
+
+
+def _fill(node: yaml.Node, key: str, value: Value) -> tuple[int, int, str]:
+    start, end = node.start_mark.index, node.end_mark.index
+    return start, end, f"{'' if end > start else ' '}{{{_scalar(key)}: {_flow(value)}}}"
+
+
+def _flow(value: Value) -> str:
+    if isinstance(value, list):
+        return "[" + ", ".join(_scalar(item) for item in value) + "]"
+    return _scalar(value)
+
+
+def _scalar(value: str | int) -> str:
+    text = str(value)
+    if isinstance(value, int) or (_PLAIN.fullmatch(text) and text.lower() not in _WORDS and not _is_number(text)):
+        return text
+    return quoted(text)
+
+
+def _is_number(text: str) -> bool:
+    return bool(re.fullmatch(r"[0-9._]+|0[xob][0-9a-fA-F_]+|[0-9.]+[eE][0-9]+", text))
