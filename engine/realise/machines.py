@@ -39,12 +39,13 @@ from engine.realise.spans import Scene
 from engine.realise.volumes import DiskPlan, mount_disks, plan_disks, used_volumes
 from engine.realise.wiring import Wiring, wire
 from engine.resources import Folder, Machine, Network, Nic, Owner, Resource, Volume, Workload
-from engine.userdata import FORMAT, document, plain_document
+from engine.userdata import FORMAT, document, plain_document, render
 from engine.userdata.contents import file_mode
 
 # A guestinfo value holds 64 KiB, compressed and in base64 (open-vm-tools, guest_msg_def.h); the agent takes some.
 _MAX_SHIPPED = 60 * 1024
 _AGENT_SHARE = 12 * 1024
+_AGENT_ALONE = 10_500  # the agent and its units, compressed, with what fetches secrets: a token and a certificate
 
 
 def realise_machines(
@@ -410,11 +411,18 @@ class _Realiser:
         }
 
     def _check_size(self, host: Host, userdata: Mapping[str, Any], files: Mapping[str, tuple[bytes, str]]) -> None:
-        plain = sum(len(entry["content"]) + len(entry["path"]) + 120 for entry in userdata["write_files"])
-        if plain + _AGENT_SHARE <= _MAX_SHIPPED:
-            return
-        packed = len(zlib.compress("".join(entry["content"] for entry in userdata["write_files"]).encode(), 9)) * 4 // 3
-        if packed + _AGENT_SHARE <= _MAX_SHIPPED:
+        room = self.target.inventory.userdata_bytes
+        if room:
+            # Compressed as it is, and not put into text.
+            packed, most = len(zlib.compress(render(_own(userdata), compact=True).encode(), 9)), room - _AGENT_ALONE
+        else:
+            most = _MAX_SHIPPED - _AGENT_SHARE
+            plain = sum(len(entry["content"]) + len(entry["path"]) + 120 for entry in userdata["write_files"])
+            if plain <= most:
+                return
+            text = "".join(entry["content"] for entry in userdata["write_files"])
+            packed = len(zlib.compress(text.encode(), 9)) * 4 // 3
+        if packed <= most:
             return
         largest = sorted(files, key=lambda path: -len(files[path][0]))[:3]
         self.notes.finding(
@@ -422,7 +430,7 @@ class _Realiser:
             "error",
             f"The machine {machine_name(self.owner.deployment, host.label)} would need {packed // 1024} KiB of "
             f"user-data, a "
-            f"cloud passes on {(_MAX_SHIPPED - _AGENT_SHARE) // 1024} KiB"
+            f"cloud passes on {most // 1024} KiB"
             + (f" (largest files: {', '.join(largest)})" if largest else "")
             + ": put files into an image, or fewer services on a machine (x-escale: {isolation: machine}).",
         )
@@ -437,6 +445,11 @@ class _Realiser:
             disk_gib=volumes + sum(machine.system_disk_gib or 0 for machine in machines),
             networks=sum(1 for resource in resources.values() if isinstance(resource, Network) and resource.managed),
         )
+
+
+def _own(userdata: Mapping[str, Any]) -> dict[str, Any]:
+    """Return user-data without what all machines have alike."""
+    return {"write_files": [entry for entry in userdata["write_files"] if not entry["content"].startswith("escale:")]}
 
 
 class _Sections:

@@ -76,7 +76,7 @@ AWS = Target(
             SizeFact("t3.large", 2, 8192, 3, 12),
             SizeFact("m5.xlarge", 4, 16384, 4, 15),
             SizeFact("m5.4xlarge", 16, 65536, 8, 30),
-            SizeFact("mac1.metal", 12, 32768, 8, 30, spot=False),
+            SizeFact("hs1.8xlarge", 17, 119_808, 8, 30, spot=False),
             SizeFact("a1.medium", 1, 2048, 2, 4, architecture="arm64"),
         ),
         quotas=(
