@@ -12,6 +12,6 @@ urlpatterns = [
     path("inventory/views/<uuid:view_id>/", views.open_view, name="inventory-view"),
     path("inventory/views/<uuid:view_id>/delete/", views.delete_view, name="inventory-view-delete"),
     path("inventory/sync/<slug:name>/", views.sync, name="inventory-sync"),
-    path("inventory/machines/<uuid:machine_id>/", views.machine, name="machine"),
-    path("inventory/things/<uuid:thing_id>/", views.thing, name="thing"),
+    path("inventory/machines/<uuid:machine_id>/", views.machine, name="inventory-machine"),
+    path("inventory/things/<uuid:thing_id>/", views.thing, name="inventory-thing"),
 ]

@@ -18,7 +18,7 @@ from tests.api.world import Side, World, leaks, snapshot, text_of, undone
 pytestmark = pytest.mark.django_db
 
 PUBLIC = {"login", "language", "machine-secrets", "metrics"}  # the last two have keys of their own
-OWN = {"logout", "theme", "profile", "tokens", "enter", "token-revoke"}  # change what is one's own
+OWN = {"logout", "theme", "profile", "tokens", "enter", "token-revoke", "inventory-view-save"}  # change what is one's own
 
 OBJECTS = {
     "operation_id": lambda side: side.operation.pk,
@@ -32,10 +32,13 @@ OBJECTS = {
     "token_id": lambda side: _token(side),
     "draft_id": lambda side: side.draft.pk,
     "token": lambda side: side.share_token,
+    "machine_id": lambda side: side.machine.pk,
+    "thing_id": lambda side: side.thing.pk,
+    "view_id": lambda side: _saved_view(side),
 }
 """What the parameters of pages' addresses stand for; a page with another one must add it."""
 
-SHARED = {"name", "membership_id", "token_id", "token"}
+SHARED = {"name", "membership_id", "token_id", "token", "machine_id", "thing_id", "view_id"}
 """Parameters whose objects belong to the organization, so that the neighbour may know of them."""
 
 
@@ -43,6 +46,11 @@ def _membership(side: Side) -> Any:
     from apps.tenancy.models import Membership
 
     return Membership.objects.filter(organization=side.project.organization).order_by("pk").first().pk
+
+
+def _saved_view(side: Side) -> Any:
+    """Return the administrator's own: the viewer must not get at it."""
+    return (side.views.get("alice") or next(iter(side.views.values()))).pk
 
 
 def _token(side: Side) -> Any:

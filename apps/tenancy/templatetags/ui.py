@@ -100,6 +100,11 @@ STATES: Mapping[str, Mapping[str, tuple[str, str, Any]]] = {
         "stopped": ("quiet", "power", pgettext_lazy("resource", "Off")),
         "missing": ("danger", "alert-triangle", pgettext_lazy("resource", "Missing")),
     },
+    "power": {
+        "on": ("good", "power", pgettext_lazy("power", "On")),
+        "off": ("quiet", "power", pgettext_lazy("power", "Off")),
+        "suspended": ("warning", "player-pause", pgettext_lazy("power", "Suspended")),
+    },
     "cloud": {
         "up": ("good", "circle-check", pgettext_lazy("cloud", "Reachable")),
         "down": ("danger", "cloud-off", pgettext_lazy("cloud", "Unreachable")),
