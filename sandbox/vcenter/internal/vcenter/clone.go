@@ -143,6 +143,7 @@ func (vc *VCenter) completeClone(j *job, source *simulator.VirtualMachine, ref t
 	})
 	if fault == nil {
 		vc.showEffects(j.ctx)
+		vc.announceClone(j.ctx, source, clone)
 	}
 	return fault
 }

@@ -29,6 +29,63 @@ func (vc *VCenter) announce(ctx *simulator.Context, m *simulator.Method) int32 {
 	if host := source.Runtime.Host; host != nil {
 		event.DestHost = types.HostEventArgument{Host: *host, EntityEventArgument: types.EntityEventArgument{Name: vc.nameOf(*host)}}
 	}
-	ctx.WithLock(manager, func() { manager.PostEvent(ctx, &types.PostEvent{EventToPost: event}) })
+	vc.post(ctx, event)
 	return event.ChainId
+}
+
+// whereabouts is where a machine is, as its events say.
+type whereabouts struct {
+	host      types.HostEventArgument
+	datastore *types.DatastoreEventArgument
+	pool      *types.ManagedObjectReference
+	on        bool
+}
+
+func (vc *VCenter) whereabouts(vm *simulator.VirtualMachine) whereabouts {
+	w := whereabouts{pool: vm.ResourcePool, on: vm.Runtime.PowerState == types.VirtualMachinePowerStatePoweredOn}
+	if host := vm.Runtime.Host; host != nil {
+		w.host = types.HostEventArgument{Host: *host, EntityEventArgument: types.EntityEventArgument{Name: vc.nameOf(*host)}}
+	}
+	if ds := vc.homeDatastore(vm); ds != nil {
+		w.datastore = &types.DatastoreEventArgument{Datastore: ds.Self, EntityEventArgument: types.EntityEventArgument{Name: ds.Name}}
+	}
+	return w
+}
+
+// announceRelocation posts VmMigratedEvent for a running machine that only changed its host, else VmRelocatedEvent.
+func (vc *VCenter) announceRelocation(ctx *simulator.Context, vm *simulator.VirtualMachine, from whereabouts, files bool) {
+	about := vc.eventOf(vm)
+	if from.on && !files {
+		vc.post(ctx, &types.VmMigratedEvent{VmEvent: about, SourceHost: from.host, SourceDatastore: from.datastore})
+		return
+	}
+	vc.post(ctx, &types.VmRelocatedEvent{VmRelocateSpecEvent: types.VmRelocateSpecEvent{VmEvent: about}, SourceHost: from.host, SourceDatastore: from.datastore})
+}
+
+// announceClone posts VmClonedEvent, when a clone is complete.
+func (vc *VCenter) announceClone(ctx *simulator.Context, source, clone *simulator.VirtualMachine) {
+	vc.post(ctx, &types.VmClonedEvent{VmCloneEvent: types.VmCloneEvent{VmEvent: vc.eventOf(clone)},
+		SourceVm: types.VmEventArgument{Vm: source.Self, EntityEventArgument: types.EntityEventArgument{Name: source.Name}}})
+}
+
+// eventOf fills in what every event of a machine says.
+func (vc *VCenter) eventOf(vm *simulator.VirtualMachine) types.VmEvent {
+	dc := vc.datacenter()
+	event := types.Event{
+		Vm:         &types.VmEventArgument{Vm: vm.Self, EntityEventArgument: types.EntityEventArgument{Name: vm.Name}},
+		Datacenter: &types.DatacenterEventArgument{Datacenter: dc.Self, EntityEventArgument: types.EntityEventArgument{Name: dc.Name}},
+	}
+	at := vc.whereabouts(vm)
+	event.Host, event.Ds = &at.host, at.datastore
+	if host, ok := vc.registry.Get(at.host.Host).(*simulator.HostSystem); ok {
+		event.ComputeResource = &types.ComputeResourceEventArgument{ComputeResource: *host.Parent,
+			EntityEventArgument: types.EntityEventArgument{Name: vc.nameOf(*host.Parent)}}
+	}
+	return types.VmEvent{Event: event, Template: vm.Config.Template}
+}
+
+// post gives an event to the manager, which shows the newest as latestEvent.
+func (vc *VCenter) post(ctx *simulator.Context, event types.BaseEvent) {
+	manager := vc.registry.EventManager()
+	ctx.WithLock(manager, func() { manager.PostEvent(ctx, &types.PostEvent{EventToPost: event}) })
 }

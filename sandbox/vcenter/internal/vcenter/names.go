@@ -12,6 +12,11 @@ func escaped(name string) string {
 	return strings.NewReplacer("%", "%25", "/", "%2f", "\\", "%5c").Replace(name)
 }
 
+// unescaped is the name that a client gave.
+func unescaped(name string) string {
+	return strings.NewReplacer("%25", "%", "%2f", "/", "%5c", "\\").Replace(name)
+}
+
 // plain is a name that can be a folder's, and that the library creates without escaping it: it spoils the device
 // changes when it does.
 func plain(name string) string {
