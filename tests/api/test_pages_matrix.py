@@ -18,7 +18,7 @@ from tests.api.world import Side, World, leaks, snapshot, text_of, undone
 pytestmark = pytest.mark.django_db
 
 PUBLIC = {"login", "language", "machine-secrets", "metrics"}  # the last two have keys of their own
-OWN = {"logout", "theme", "profile", "tokens", "enter", "token-revoke", "inventory-view-save"}  # change what is one's own
+OWN = {"logout", "theme", "profile", "tokens", "enter", "token-revoke", "inventory-view-save"}  # one's own
 
 OBJECTS = {
     "operation_id": lambda side: side.operation.pk,
