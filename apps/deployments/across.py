@@ -9,6 +9,8 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
+from django.db.models import Prefetch
+
 from apps.clouds import reading
 from apps.clouds.models import Cloud
 from apps.deployments.models import Deployment, Plan, Resource
@@ -228,6 +230,19 @@ def divide(
     return Division(homes, cloud, {cloud.name: cloud, **{found.name: found for found in standing}, **named})
 
 
+def placed_services(drawing: Drawing, project: Project) -> dict[str, list[str]]:
+    """Return the services that a drawing places itself, by the cloud's name, for who is asked for the rest's cloud."""
+    if not placing.names_places(drawing):
+        return {}
+    usable = list(Cloud.objects.usable_by(project))
+    homes = placing.homes(drawing, "", Clouds(sorted(cloud.name for cloud in usable), labels_of(usable)))
+    found: dict[str, list[str]] = {}
+    for service, cloud in homes.services.items():
+        if cloud:
+            found.setdefault(cloud, []).append(service)
+    return dict(sorted(found.items()))
+
+
 def main_cloud(drawing: Drawing, project: Project, cloud: Cloud, deployment: Deployment | None, region: str) -> Cloud:
     """Return the cloud that a deployment belongs to: the chosen one, unless nothing is drawn to stand there."""
     if deployment is not None:
@@ -338,6 +353,12 @@ def parts_of(deployment: Deployment | None, *, gone: bool = False) -> list[Deplo
         return []
     rows = deployment.parts.select_related("cloud__organization").order_by("part")
     return list(rows if gone else rows.exclude(state="destroyed"))
+
+
+def further_clouds() -> Prefetch[Any]:
+    """Return what fetches the further clouds of listed deployments, as `further` of each, in one query."""
+    rows = Deployment.objects.exclude(state="destroyed").select_related("cloud").order_by("part")
+    return Prefetch("parts", queryset=rows, to_attr="further")
 
 
 def live_parts_on(cloud: Cloud) -> Any:

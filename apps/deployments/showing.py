@@ -13,8 +13,9 @@ from django.utils.translation import ngettext
 from apps.blueprints import source
 from apps.clouds.models import Cloud
 from apps.clouds.services import capacity
-from apps.deployments.across import total_price
+from apps.deployments.across import parts_json, total_price
 from apps.deployments.models import Deployment, Plan, Resource
+from apps.operations.models import Operation
 from engine import pricing
 
 ORDER = ("create", "update", "replace", "delete", "keep")
@@ -83,10 +84,29 @@ def groups(plan: Plan) -> tuple[list[Group], list[dict[str, Any]]]:
     return [Group(change, found) for change, found in harmless.items() if found], destructive
 
 
-def needs(plan: Plan) -> list[Need]:
-    """Return what the plan's desired state needs against the room of its cloud, as last read."""
-    wanted = plan.body["requirements"]
-    room = capacity(plan.cloud) or {}
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Hold what a plan is on one of its clouds."""
+
+    cloud: Cloud
+    body: Mapping[str, Any]  # across.parts_json: services, counts, requirements, price
+    needs: list[Need]
+
+
+def shares(plan: Plan) -> list[Share]:
+    """Return the clouds of a plan side by side, the main one first."""
+    bodies = parts_json(plan.body, plan.cloud)
+    known = Cloud.objects.in_bulk([body["cloud"]["id"] for body in bodies])
+    clouds = {str(key): cloud for key, cloud in known.items()}
+    return [
+        Share(clouds[body["cloud"]["id"]], body, needs(body["requirements"], clouds[body["cloud"]["id"]]))
+        for body in bodies
+    ]
+
+
+def needs(wanted: Mapping[str, Any], cloud: Cloud) -> list[Need]:
+    """Return what a desired state needs against the room of its cloud, as last read."""
+    room = capacity(cloud) or {}
     cores = room.get("cpus", 0)
     mhz = room.get("cpu_mhz", 0)
     used_cores = cores * (mhz - room.get("cpu_free_mhz", 0)) / mhz if mhz else 0
@@ -161,10 +181,10 @@ class Contents:
     others: list[Resource]
 
 
-def contents(deployment: Deployment) -> Contents:
-    """Return what exists of a deployment, as the journal has recorded it."""
+def contents(deployments: Sequence[Deployment]) -> Contents:
+    """Return what exists of a deployment on all its clouds, as the journal has recorded it."""
     result = Contents([], [], [], [], [])
-    for resource in deployment.resources.all():
+    for resource in (row for deployment in deployments for row in _known(deployment)):
         if resource.kind == "machine":
             result.machines.append(_machine(resource))
         elif resource.kind == "volume":
@@ -176,6 +196,37 @@ def contents(deployment: Deployment) -> Contents:
         else:
             result.others.append(resource)
     return result
+
+
+def _known(deployment: Deployment) -> list[Resource]:
+    rows = list(deployment.resources.all())
+    for row in rows:
+        row.deployment = deployment  # known already, cloud and all
+    return rows
+
+
+def crossings_of(operations: Sequence[Operation], deployments: Sequence[Deployment]) -> list[dict[str, Any]]:
+    """Return what crosses the borders of a deployment by the plan last gone by, with its machines' addresses now."""
+    if len(deployments) < 2:
+        return []
+    wanted = [one for one in operations if one.kind != "destroy" and one.state != "reverted"]
+    plan_id = wanted[0].data.get("plan") if wanted else None
+    rows = Plan.objects.filter(pk=plan_id).values_list("body__crossings", flat=True) if plan_id else ()
+    told = {
+        (one.cloud.name, resource.name): resource.facts.get("addresses") or ()
+        for one in deployments
+        for resource in one.resources.all()
+        if resource.kind == "machine"
+    }
+    return [
+        {
+            **crossing,
+            "addresses": [
+                address for name in crossing["machines"] for address in told.get((crossing["called_cloud"], name), ())
+            ],
+        }
+        for crossing in next(iter(rows), None) or ()
+    ]
 
 
 def _machine(resource: Resource) -> Machine:

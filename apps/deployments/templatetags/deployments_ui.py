@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from django import template
+from django.db.models import Q
 from django.utils.translation import gettext_lazy
 
 from apps.blueprints.models import Blueprint
 from apps.clouds.models import Cloud
+from apps.deployments.across import live_parts_on
 from apps.deployments.models import Deployment
 from apps.tenancy.access import principal_for
 
@@ -44,6 +46,9 @@ def deployments_on(context: template.Context, cloud: Cloud) -> dict[str, Any]:
 
 
 def _short(context: template.Context, **lookup: Any) -> dict[str, Any]:
-    rows = Deployment.objects.visible_to(principal_for(context["request"])).filter(**lookup)
+    cloud = lookup.pop("cloud", None)
+    rows = Deployment.objects.visible_to(principal_for(context["request"])).whole().filter(**lookup)
+    if cloud is not None:
+        rows = rows.filter(Q(cloud=cloud) | Q(pk__in=live_parts_on(cloud)))
     found = list(rows.exclude(state="destroyed").select_related("cloud", "version")[: SHOWN + 1])
-    return {"rows": found[:SHOWN], "more": len(found) > SHOWN, "cloud": lookup.get("cloud")}
+    return {"rows": found[:SHOWN], "more": len(found) > SHOWN, "cloud": cloud}

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Max
+from django.db.models import Max, prefetch_related_objects
 from django.http import HttpRequest, HttpResponseBase
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET
 
 from apps.deployments import showing
+from apps.deployments.across import further_clouds, parts_of
 from apps.deployments.models import Deployment
 from apps.operations.models import Operation
 from apps.tenancy.access import Principal
@@ -33,11 +34,11 @@ def index(request: HttpRequest, principal: Principal) -> HttpResponseBase:
     project = current_project(request)
     wanted = request.GET.get("state", "")
     query = request.GET.get("q", "").strip()
-    rows = Deployment.objects.visible_to(principal).filter(project=project)
+    rows = Deployment.objects.visible_to(principal).whole().filter(project=project)
     rows = rows.filter(state__in=FILTERS[wanted]) if FILTERS.get(wanted) else rows.exclude(state="destroyed")
     if query:
         rows = rows.filter(name__icontains=query[:63])
-    rows = rows.select_related("cloud", "version__blueprint", "created_by")
+    rows = rows.select_related("cloud", "version__blueprint", "created_by").prefetch_related(further_clouds())
     context = {
         "rows": rows_of(request, rows),
         "wanted": wanted,
@@ -59,16 +60,23 @@ def detail(request: HttpRequest, principal: Principal, deployment_id: Any) -> Ht
         pk=deployment_id,
     )
     enter_project(request, deployment.project)
+    if deployment.parent_id is not None:  # what it has on one more cloud is shown inside of the whole
+        return redirect("deployment", deployment.parent_id)
+    everywhere = [deployment, *parts_of(deployment)]
+    prefetch_related_objects(everywhere, "resources")
     operations = list(Operation.objects.visible_to(principal).about("deployment", deployment.pk)[:8])
     latest = deployment.version.blueprint.versions.aggregate(latest=Max("number"))["latest"]
     context = {
         "deployment": deployment,
-        "contents": showing.contents(deployment),
+        "contents": showing.contents(everywhere),
+        "everywhere": everywhere if len(everywhere) > 1 else [],
+        "down": [one.cloud for one in everywhere if (one.cloud.health or {}).get("ok") is False],
+        "crossings": showing.crossings_of(operations, everywhere),
         "operations": operations,
         "under_way": next((one for one in operations if one.finished_at is None), None),
         "latest": latest,
         "may_write": principal.may(Role.ARCHITECT, deployment.project),
         "gone": deployment.state == "destroyed",
-        "price": showing.price_of(deployment),
+        "price": showing.price_of_all(everywhere),
     }
     return render(request, "deployments/detail.html", SECTION | context)

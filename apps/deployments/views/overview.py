@@ -35,7 +35,7 @@ def overview(request: HttpRequest, principal: Principal) -> HttpResponseBase:
     operations = Operation.objects.visible_to(principal)
     if project is not None:
         operations = operations.filter(project=project)
-    deployments = Deployment.objects.visible_to(principal).filter(project=project).exclude(state="destroyed")
+    deployments = Deployment.objects.visible_to(principal).whole().filter(project=project).exclude(state="destroyed")
     by_state = dict(deployments.values_list("state").annotate(n=Count("id")).order_by())
     clouds = list(Cloud.objects.visible_to(principal).order_by("name")[:24])
     designs = Blueprint.objects.visible_to(principal).filter(project=project)
@@ -83,6 +83,7 @@ def _found(principal: Principal, query: str) -> list[dict[str, Any]]:
     designs = Blueprint.objects.visible_to(principal).filter(name__icontains=query).select_related("project")
     deployments = (
         Deployment.objects.visible_to(principal)
+        .whole()
         .filter(name__icontains=query)
         .exclude(state="destroyed")
         .select_related("cloud", "project")

@@ -17,10 +17,11 @@ from apps.blueprints.source import excerpts
 from apps.clouds.models import Cloud
 from apps.clouds.services import capacity, find_cloud
 from apps.deployments import services, showing
+from apps.deployments.across import placed_services
 from apps.deployments.forms import PlanForm
 from apps.deployments.models import Deployment, Plan
 from apps.deployments.planning import default_name
-from apps.deployments.regions import Region, regions_of
+from apps.deployments.regions import Region, cloud_of, regions_of
 from apps.tenancy.access import Principal, require
 from apps.tenancy.faults import Fault
 from apps.tenancy.models import Role
@@ -66,8 +67,9 @@ def deploy(request: HttpRequest, principal: Principal, design_id: Any) -> HttpRe
         {"cloud": cloud, "room": capacity(cloud), "usable": showing.usable(cloud)}
         for cloud in Cloud.objects.visible_to(principal).order_by("name")
     ]
+    placed = placed_services(drawing, blueprint.project) if drawing and not region else {}
     if not chosen:
-        drawn = next((found.cloud for found in regions if found.name == region), "")
+        drawn = cloud_of(drawing, region) if drawing else ""
         chosen = drawn if any(item["cloud"].name == drawn for item in clouds) else ""
     if not chosen:
         best = max(clouds, key=showing.readiness, default=None)
@@ -79,6 +81,8 @@ def deploy(request: HttpRequest, principal: Principal, design_id: Any) -> HttpRe
         "chosen": chosen,
         "regions": regions,
         "region": region,
+        "drawn_clouds": {found.cloud for found in regions if found.cloud},
+        "placed": placed,
         "form": form,
         "refused": refused,
         "is_admin": principal.may(Role.ADMIN),
@@ -149,6 +153,7 @@ def detail(request: HttpRequest, principal: Principal, plan_id: Any) -> HttpResp
 def _show(request: HttpRequest, principal: Principal, plan: Plan, refused: Fault | None = None) -> HttpResponse:
     harmless, destructive = showing.groups(plan)
     body = plan.body
+    shares = showing.shares(plan)
     lines: list[Any] = []
     elsewhere: list[Any] = []
     if plan.version is not None and plan.purpose == "apply":
@@ -169,7 +174,9 @@ def _show(request: HttpRequest, principal: Principal, plan: Plan, refused: Fault
         "remarks": [item for item in told if item.finding["severity"] == "info"],
         "blocked": blocked,
         "empty": not body["actions"],
-        "needs": showing.needs(plan) if plan.purpose == "apply" else [],
+        "shares": shares,
+        "several": shares if len(shares) > 1 else [],
+        "crossings": body.get("crossings", []),
         "lines": lines,
         "elsewhere": elsewhere,
         "verdicts": showing.verdicts(body["ledger"]),
@@ -286,8 +293,8 @@ def _drawing(version: BlueprintVersion) -> Drawing | None:
 
 
 def _region(request: HttpRequest, regions: Sequence[Region]) -> str:
-    """Return the region that is asked for; at first the drawing's first one, since each goes to a cloud of its own."""
+    """Return the region that is asked for; at first all of them where each names its cloud, else the first one."""
     if request.method == "POST":
         return request.POST.get("region", "")[:200]
-    first = regions[0].name if regions else ""
+    first = regions[0].name if regions and not all(found.cloud for found in regions) else ""
     return request.GET.get("region", first)[:200]
