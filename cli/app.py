@@ -140,7 +140,10 @@ def clouds(as_json: AsJson = False) -> None:
 @app.command()
 def plan(
     file: ComposeFile = None,
-    to: Annotated[str, typer.Option("--to", help="Name of the cloud.")] = "",
+    to: Annotated[
+        str,
+        typer.Option("--to", help="Name of the cloud, of all that the drawing does not place on another one itself."),
+    ] = "",
     name: Annotated[str | None, typer.Option("--name", help="Name of the deployment.")] = None,
     project: Project = None,
     region: Region = None,
@@ -158,7 +161,10 @@ def plan(
 @app.command()
 def deploy(
     file: ComposeFile = None,
-    to: Annotated[str, typer.Option("--to", help="Name of the cloud.")] = "",
+    to: Annotated[
+        str,
+        typer.Option("--to", help="Name of the cloud, of all that the drawing does not place on another one itself."),
+    ] = "",
     name: Annotated[str | None, typer.Option("--name", help="Name of the deployment.")] = None,
     project: Project = None,
     region: Region = None,
@@ -190,7 +196,8 @@ def destroy(
     if not as_json:
         doomed = ", ".join(f"{row['kind']} {row['name']}" for row in found["resources"]) or "nothing"
         data = " The data on its volumes is lost." if any(r["kind"] == "volume" for r in found["resources"]) else ""
-        render.err.print(f"This destroys {doomed} on {found['cloud']['name']}.{data}", markup=False)
+        where = " and ".join(part["cloud"]["name"] for part in found["parts"])
+        render.err.print(f"This destroys {doomed} on {where}.{data}", markup=False)
     ask = not yes and not as_json and sys.stdin.isatty()
     if ask and typer.prompt(f"Type {found['name']} to confirm") != found["name"]:
         raise CliError("Not confirmed; nothing was changed.", code="cli.not_confirmed")
@@ -226,13 +233,13 @@ def status(
         render.print_json(found)
         return
     render.out.print(
-        f"[bold]{found['name']}[/bold] {render.coloured(found['state'])} on {found['cloud']['name']}, "
+        f"[bold]{found['name']}[/bold] {render.coloured(found['state'])} on {render.on_clouds(found['parts'])}, "
         f"{found['blueprint']['name']} v{found['version']}, last operation {found['operation']}"
     )
     render.table(
-        ["RESOURCE", "STATE", "ADDRESSES", "SERVICES"],
+        ["RESOURCE", "CLOUD", "STATE", "ADDRESSES", "SERVICES"],
         [
-            [r["key"], r["state"], " ".join(r["addresses"]), " ".join(w["service"] for w in r["workloads"])]
+            [r["key"], r["cloud"], r["state"], " ".join(r["addresses"]), " ".join(w["service"] for w in r["workloads"])]
             for r in found["resources"]
         ],
         "Nothing exists.",
@@ -353,10 +360,10 @@ def _plan(
     client: Client, file: Path | None, to: str, name: str | None, project: str | None, image: list[str] | None,
     no_files: bool, *, region: str, quiet: bool,
 ) -> dict[str, Any]:  # fmt: skip
-    if not to and not region:  # a region may be drawn for a cloud
-        raise typer.BadParameter("name a cloud: `escale clouds` lists them", param_hint="--to")
     path = files.find_compose(file)
     text = files.read_text(path)
+    if not to and not region and not _names_clouds(text):  # a region, or all of it, may be drawn for a cloud
+        raise typer.BadParameter("name a cloud: `escale clouds` lists them", param_hint="--to")
     supplied, notes = ({}, []) if no_files else files.beside(path, text)
     if not quiet:
         for sent in supplied:
@@ -382,6 +389,11 @@ def _plan(
         wanted["deployment"] = running[0]["id"]
     made: dict[str, Any] = client.post("/api/v1/plans/", wanted)[0]
     return made
+
+
+def _names_clouds(text: bytes) -> bool:
+    """Tell whether a drawing may name its clouds itself; only the portal reads it whole."""
+    return re.search(rb"\b(place|cloud)[\"']?\s*:", text) is not None
 
 
 def _decode(text: bytes, path: Path) -> str:

@@ -71,19 +71,27 @@ def print_finding(finding: dict[str, Any], file: str = "") -> None:
 def print_plan(plan: dict[str, Any]) -> None:
     """Print what a plan would do and why, what it needs, and what of the drawing is lost on this target."""
     part = f", region {escape(plan['region'])}" if plan.get("region") else ""
-    out.print(f"[bold]{escape(plan['deployment_name'])}[/bold] on [bold]{escape(plan['cloud']['name'])}[/bold]{part}")
+    several = len(plan["parts"]) > 1
+    out.print(f"[bold]{escape(plan['deployment_name'])}[/bold] on {on_clouds(plan['parts'])}{part}")
+    if several:
+        for each in plan["parts"]:
+            out.print(f"  {escape(each['cloud']['name'])}: {escape(', '.join(each['services']) or 'nothing')}")
     for change in plan["changes"]:
         if change["change"] == "keep":
             continue
         mark = f"[{COLOURS[change['change']]}]{MARKS[change['change']]} {change['change']:<8}[/]"
         data = " [red bold]DATA LOSS[/red bold]" if change["data_loss"] else ""
+        where = f" on {escape(change['cloud'])}" if change.get("cloud") else ""
         out.print(
-            f"  {mark}{escape(change['kind']):<8} {escape(change['name'])}{data}  [dim]{escape(change['cause'])}[/dim]"
+            f"  {mark}{escape(change['kind']):<8} {escape(change['name'])}{where}{data}  "
+            f"[dim]{escape(change['cause'])}[/dim]"
         )
         for attribute, before, after in change["details"]:
             out.print(f"      [dim]{escape(attribute)}: {escape(before)} → {escape(after)}[/dim]")
     if plan["empty"]:
         out.print("  Nothing to do: the cloud is as drawn.")
+    if plan["crossings"]:
+        _print_crossings(plan["crossings"])
     for entry in plan["ledger"]:
         if entry["verdict"] != "honoured":
             line = f"line {entry['line']}" if entry["line"] else ".".join(str(part) for part in entry["path"])
@@ -100,6 +108,33 @@ def print_plan(plan: dict[str, Any]) -> None:
         before, note = price["monthly_before"], f" ({escape(price['note'])})" if price["note"] else ""
         now = f", {before} as it is now" if before not in (None, price["monthly"]) else ""
         out.print(f"Costs {price['monthly']} {price['currency']} a month{now}{note}.")
+    elif several:
+        costs = [(each["cloud"]["name"], each["price"]) for each in plan["parts"] if each["price"]]
+        for name, each in costs:
+            out.print(f"Costs {each['monthly']} {each['currency']} a month on {escape(name)}.")
+
+
+def on_clouds(parts: list[dict[str, Any]]) -> str:
+    """Return the names of the clouds of a plan or deployment."""
+    return " and ".join(f"[bold]{escape(part['cloud']['name'])}[/bold]" for part in parts)
+
+
+def _print_crossings(crossings: list[dict[str, Any]]) -> None:
+    out.print("What crosses a border:")
+    table(
+        ["FROM", "TO", "PORT", "ADDRESS", "LET IN BY"],
+        [
+            [
+                escape(f"{crossing['caller']} ({crossing['caller_cloud']})"),
+                escape(f"{crossing['called']} ({crossing['called_cloud']})"),
+                f"{crossing['port']}/{crossing['protocol']}",
+                escape(", ".join(crossing["addresses"]) or f"of {', '.join(crossing['machines'])}, when it runs"),
+                escape(crossing["firewall"]) or "-",
+            ]
+            for crossing in crossings
+        ],
+        "",
+    )
 
 
 def watch(client: Client, operation: str, *, quiet: bool) -> dict[str, Any]:
