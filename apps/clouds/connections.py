@@ -96,10 +96,13 @@ class Breaker:
 class PooledConnector:
     """Be a connector that the pool may take out of service: calls that are under way end first."""
 
-    def __init__(self, name: str, version: str, connector: Connector, breaker: Breaker) -> None:
+    def __init__(
+        self, name: str, version: str, connector: Connector, breaker: Breaker, hidden: Mapping[str, str] | None = None
+    ) -> None:
         self.version = version
         self.used_at = time.monotonic()
         self._name = name
+        self._hidden = dict(hidden or {})
         self._connector = connector
         self._breaker = breaker
         self._lock = threading.Lock()
@@ -187,7 +190,7 @@ class PooledConnector:
                 self._breaker.missed()
             else:
                 self._breaker.reached()
-            raise
+            raise self._discreet(error) from None
         except BaseException:
             self._breaker.reached()  # our own defect says nothing about the cloud, and must not block it
             raise
@@ -204,6 +207,19 @@ class PooledConnector:
                 last = self._retired and self._calls == 0
             if last:
                 self._log_out()
+
+    def _discreet(self, error: ConnectorError) -> ConnectorError:
+        """Call the cloud by its name: where it is, and as whom we sign in, is for its administrators."""
+        for text, instead in self._hidden.items():
+            error.message = error.message.replace(text, instead)
+            error.detail = error.detail.replace(text, instead)
+        if error.code == "cloud.not_authenticated" and error.permanent:
+            error.message = _(
+                "%(cloud)s refuses the stored user name or password - they are wrong, or were changed there - an "
+                "administrator can exchange the credential on the cloud's page"
+            ) % {"cloud": self._name}
+        error.args = (error.message,)
+        return error
 
     def _log_out(self) -> None:
         try:
@@ -255,7 +271,9 @@ def connect_by_id(cloud_id: uuid.UUID) -> PooledConnector:
         known = _pool.get(cloud_id)
         if known is not None and known.version == version:
             return known
-    fresh = PooledConnector(cloud.name, version, _build(row, WORK_TIMEOUT_S), breaker_of(cloud_id))
+    fresh = PooledConnector(
+        cloud.name, version, _build(row, WORK_TIMEOUT_S), breaker_of(cloud_id), hidden=_hidden(cloud)
+    )
     with _lock:
         known = _pool.get(cloud_id)
         if known is not None and known.version == version:
@@ -330,6 +348,17 @@ os.register_at_fork(after_in_child=_forget_after_fork)
 def purpose(credential: Credential) -> str:
     """Return what a credential is sealed for: exactly its cloud."""
     return f"cloud-credential:{credential.cloud_id}"
+
+
+def _hidden(cloud: Cloud) -> dict[str, str]:
+    """Return the texts that must not stand in errors that every member reads, longest first, and what stands there."""
+    try:
+        endpoint = addresses.parse(cloud.address)
+    except Fault:
+        return {}
+    # A host without a dot may be any word.
+    hosts = [f"{endpoint.host}:{endpoint.port}", *([endpoint.host] if "." in endpoint.host else [])]
+    return dict.fromkeys(hosts, cloud.name)
 
 
 def _version(row: Credential) -> str:

@@ -12,9 +12,10 @@ class DeploymentsConfig(AppConfig):
 
     def ready(self) -> None:
         """Hook what only this app knows into the journal and the cloud handler below it."""
-        from apps.clouds import handler
+        from apps.clouds import handler, holdings
         from apps.clouds.services import register_use
-        from apps.deployments import catalogue, grants, preparing, recording  # noqa: F401
+        from apps.deployments import catalogue, grants, limiting, preparing, recording, watching  # noqa: F401
+        from apps.inventory.registry import register_listener
         from apps.operations.registry import Kind, register_kind
         from apps.tenancy import rotation
 
@@ -29,7 +30,9 @@ class DeploymentsConfig(AppConfig):
                 )
             )
         handler.register_preparer("*", preparing.prepare)
+        register_listener(watching.on_synced)
         register_use(recording.deployments_on)
+        holdings.register_holdings(limiting.holdings_on)
         rotation.register_sealed(
             "deployments.FetchGrant", "sealed", "deployment__project__organization", grants.purpose_of
         )

@@ -13,7 +13,7 @@ from apps.blueprints.models import BlueprintVersion
 from apps.blueprints.services import check_name, invalid_fault, load_project
 from apps.clouds import reading
 from apps.clouds.models import Cloud
-from apps.deployments import across
+from apps.deployments import across, limiting
 from apps.deployments.across import Spread
 from apps.deployments.adopting import require_may_start
 from apps.deployments.looking import adopted_in, adopted_in_body, look
@@ -136,7 +136,7 @@ def check_target(project: Project, cloud: Cloud, deployment: Deployment | None, 
 
     Faults: ``not_found``, ``deployment.destroyed``, ``plan.cloud_differs``, ``plan.region_differs``.
     """
-    if cloud.organization_id != project.organization_id:
+    if (deployment is None or deployment.cloud_id != cloud.id) and not limiting.usable(cloud, project):
         raise fault("not_found")
     if deployment is None:
         return region
@@ -216,6 +216,9 @@ def _store(
 ) -> Plan:
     data = worked.to_json()
     require_may_start(principal, project, cloud, data)
+    if purpose == "apply":
+        for where, finding in limiting.findings(data, cloud, deployment_id):
+            data["findings"].append({**finding.to_json(), **({"cloud": where.name} if data.get("parts") else {})})
     plan = Plan.objects.create(
         project=project,
         cloud=cloud,

@@ -13,7 +13,7 @@ from apps.blueprints.models import Blueprint, Draft
 from apps.blueprints.services import check_name, load_text
 from apps.clouds.models import Cloud
 from apps.clouds.services import capacity
-from apps.deployments import planning
+from apps.deployments import limiting, planning
 from apps.deployments.across import Spread, main_cloud, parts_json
 from apps.deployments.models import Deployment
 from apps.deployments.regions import cloud_of, regions_of
@@ -87,7 +87,8 @@ def preview(
     given = planning.images_of(deployment, images)
     worked = planning.work_out(drawing, project, cloud, owner, deployment, given, region)
     data = worked.to_json()
-    findings = list(dict.fromkeys([*drawing.findings, *worked.findings]))
+    limited = [finding for _cloud, finding in limiting.findings(data, cloud, deployment_id)]
+    findings = list(dict.fromkeys([*drawing.findings, *worked.findings, *limited]))
     several = worked.clouds if isinstance(worked, Spread) else {"": cloud}
     on = {change["resource"]: change["services"] for change in data["changes"]}
     return {

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from apps.clouds.models import Cloud
 from apps.deployments import across, grants
@@ -155,5 +156,9 @@ def on_resumed(operation: Operation) -> None:
 
 
 def deployments_on(cloud: Cloud) -> list[str]:
-    """Return the names of what still lives on a cloud."""
-    return list(Deployment.objects.filter(cloud=cloud).exclude(state="destroyed").values_list("name", flat=True))
+    """Return the names of what still lives on a cloud; what others call theirs is not for its owner."""
+    rows = Deployment.objects.filter(cloud=cloud).exclude(state="destroyed")
+    return [
+        name if organization == cloud.organization_id else _("one of another organization")
+        for name, organization in rows.values_list("name", "project__organization")
+    ]

@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 
 from apps.audit.services import record
 from apps.clouds.models import Cloud
+from apps.deployments import limiting
 from apps.deployments.across import own_action
 from apps.deployments.adopting import require_may_start
 from apps.deployments.canvas import canvas_of
@@ -42,7 +43,8 @@ def start(principal: Principal, plan: Plan, *, accept_data_loss: bool = False) -
 
     Faults, each with nothing changed: ``plan.blocked`` (error findings), ``plan.already_started``,
     ``plan.data_loss`` (needs ``accept_data_loss``), ``plan.stale``, ``deployment.name_taken``,
-    ``operation.conflict`` (another operation holds the deployment), ``cloud.*`` when it cannot be observed.
+    ``operation.conflict`` (another operation holds the deployment), ``cloud.limit_reached``, ``cloud.not_shared``,
+    ``cloud.*`` when it cannot be observed.
     """
     require(principal, Role.ARCHITECT, plan.project)
     require_may_start(principal, plan.project, plan.cloud, plan.body)
@@ -99,6 +101,7 @@ def _start(principal: Principal, plan: Plan, epoch: int | None) -> tuple[Deploym
     if (deployment.epoch if deployment is not None else None) != epoch:
         raise fault("plan.stale")
     kind = "destroy" if destroying else ("update" if deployment else "deploy")
+    limiting.check(plan)
     if deployment is None:
         assert plan.version is not None  # only destroy plans of old deployments could lack one
         deployment = Deployment.objects.create(
