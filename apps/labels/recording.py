@@ -70,7 +70,7 @@ def on_finished(operation: Operation) -> None:
     issuing.settle(run, operation.state)
     run.refresh_from_db()
     if run.cleaned_at is None:
-        transaction.on_commit(lambda: _send_cleaner(run))
+        transaction.on_commit(lambda: _send_cleaner(run), robust=True)  # the sweep finds it without a broker
 
 
 def on_resumed(operation: Operation) -> None:

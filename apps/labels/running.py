@@ -72,7 +72,7 @@ def start(who: Actor, cloud: Cloud, cause: str = "manual") -> Run:
             created_by=who.user if isinstance(who, Principal) else None,
             steps=_in_order(steps),
             claims=[claim(cloud)],
-            subject=("conformance", cloud.pk),
+            subject=("conformance", run.pk),
             cloud_id=cloud.pk,
             data={"run": str(run.pk), "cleans": [str(each.pk) for each in leftovers]},
         )
@@ -94,7 +94,7 @@ def clean(run: Run) -> Operation:
             created_by=None,
             steps=_in_order(_removals(cloud, [run])),
             claims=[claim(cloud)],
-            subject=("conformance", cloud.pk),
+            subject=("conformance", run.pk),
             cloud_id=cloud.pk,
             data={"cleans": [str(run.pk)]},
         )
