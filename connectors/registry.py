@@ -11,6 +11,7 @@ from connectors.base import Access, Connector
 _FACTORIES = {
     "vsphere": "connectors.vsphere:connect",
     "fake": "connectors.fake:connect",
+    "aws": "connectors.aws:connect",
 }
 
 

@@ -34,6 +34,9 @@ class Bench(Protocol):
     network: str  # one that exists
     datastore: str
     supports_cancel: bool
+    creates_running: bool  # machines run once they are made, as on clouds that know no stopped birth
+    snapshots_hold_disks: bool  # a disk with a snapshot cannot be taken off its machine
+    shows_progress: bool
 
     def access(self, **changes: Any) -> Access: ...
     def connect(self, **changes: Any) -> Connector: ...

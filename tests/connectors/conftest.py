@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.aws.process import Aws
 from sandbox.simulator import Simulator
+from tests.connectors.aws_bench import AwsBench
 from tests.connectors.bench import Site
 from tests.connectors.breaker import Breaker
 from tests.connectors.vsphere_bench import VsphereBench
@@ -31,6 +33,12 @@ def lax(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VsphereBench]:
 @pytest.fixture(scope="module")
 def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VsphereBench]:
     yield from benches(tmp_path_factory.mktemp("breaker"), strict=True)
+
+
+@pytest.fixture(scope="session")
+def aws() -> Iterator[AwsBench]:
+    with Aws(delays={"instance": 20, "volume": 10, "subnet": 10, "vpc": 10, "status": 10}) as simulated:
+        yield AwsBench(simulated)
 
 
 def as_it_was(bench: VsphereBench) -> Iterator[VsphereBench]:

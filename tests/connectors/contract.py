@@ -273,8 +273,9 @@ class ConnectorContract:
             outcome = site.connector.poll([outcome.handle])[outcome.handle]
         assert outcome.state == "done"
         assert seen == sorted(seen)
-        assert len(set(seen)) > 2
-        assert max(seen) < 100
+        if bench.shows_progress:
+            assert len(set(seen)) > 2
+        assert max(seen, default=0) < 100
 
     def test_a_cancelled_step_leaves_nothing(self, bench: Bench, site: Site) -> None:
         site.lay_ground()
@@ -432,7 +433,8 @@ class ConnectorContract:
         site.next_operation()
         site.run("machine.update", replace(machine, cpus=4))
         assert bench.instance_id(identity) == first
-        assert site.observe().resources[machine.key].attributes["power"] == "off"
+        before = "on" if bench.creates_running else "off"
+        assert site.observe().resources[machine.key].attributes["power"] == before
 
     def test_a_change_that_is_tried_again_changes_nothing(self, bench: Bench, site: Site) -> None:
         site.lay_ground()
@@ -589,6 +591,11 @@ class ConnectorContract:
         machine = site.machine(disk=True)
         site.run("machine.create", machine)
         bench.snapshot(site.facts[machine.key]["external_id"])
+        if not bench.snapshots_hold_disks:
+            site.run("machine.detach", machine.key)
+            assert self._attached(site, machine.key) == []
+            site.run("machine.delete", machine.key)
+            return
         assert site.observe().resources[machine.key].attributes["snapshots"] == 1
         listing = bench.listing()
         for verb in ("machine.detach", "machine.delete"):

@@ -23,6 +23,9 @@ class FakeBench:
     network = "VM Network"
     datastore = "bronze"
     supports_cancel = True
+    creates_running = False
+    snapshots_hold_disks = True
+    shows_progress = True
 
     def __init__(self, state: Path) -> None:
         self.state, self.control = state, Control(str(state))

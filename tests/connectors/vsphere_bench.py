@@ -43,6 +43,9 @@ class VsphereBench:
     network = "frontend"
     datastore = "san-gold"
     supports_cancel = True
+    creates_running = False
+    snapshots_hold_disks = True
+    shows_progress = True
 
     def __init__(self, simulator: Simulator, breaker: Breaker) -> None:
         self.simulator, self.breaker = simulator, breaker
