@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engine.compose.model import Project
-from engine.compose.rewriting import CannotRewriteError, Path, Value, put
+from engine.compose.rewriting import CannotRewriteError, Path, Value, put, same_at
 from engine.observed import ObservedState
 from engine.onboarding import size_text
 
@@ -78,8 +78,11 @@ def differences(
     return tuple(found)
 
 
-def write_back(text: str, wanted: tuple[Difference, ...]) -> Written:
-    """Return the text with the cloud's values where a drawing can say them; all else of it stays as it is."""
+def write_back(text: str, wanted: tuple[Difference, ...], deployed: str | None = None) -> Written:
+    """Return the text with the cloud's values where a drawing can say them; all else of it stays as it is.
+
+    ``deployed``: the text that was applied; what a newer text says otherwise than it is not overwritten.
+    """
     made: list[Difference] = []
     left: list[tuple[Difference, str]] = []
     for one in wanted:
@@ -87,6 +90,8 @@ def write_back(text: str, wanted: tuple[Difference, ...]) -> Written:
             left.append((one, one.why_not))
             continue
         try:
+            if deployed is not None and not same_at(text, deployed, one.path):
+                raise CannotRewriteError("the drawing was changed there since it was deployed")
             text = put(text, one.path, one.value)
         except CannotRewriteError as reason:
             left.append((one, str(reason)))

@@ -210,13 +210,15 @@ CELERY_TIMEZONE = "UTC"
 # Reading a cloud may hang as long as the cloud does. It must never keep a poke waiting, so it has a queue of its own,
 # which some workers consume and others do not.
 CELERY_TASK_ROUTES = {
-    f"{module}.tasks.*": {"queue": "inventory"} for module in ("apps.clouds", "apps.inventory", "apps.labels", "portal")
+    f"{module}.tasks.*": {"queue": "inventory"}
+    for module in ("apps.clouds", "apps.inventory", "apps.labels", "apps.deployments", "portal")
 }
 CELERY_BEAT_SCHEDULE = {
     # The relay does this all the time; beat stands in for it while it is away.
     "sweep the journal": {"task": "operations.sweep", "schedule": 10.0, "options": {"expires": 10}},
     "refresh the clouds": {"task": "apps.clouds.tasks.refresh_clouds", "schedule": 60.0},
     "look what has changed on the clouds": {"task": "apps.inventory.tasks.check_clouds", "schedule": 60.0},
+    "look for drift": {"task": "apps.deployments.tasks.look_for_drift", "schedule": 60.0},
     "tidy the inventory up": {"task": "apps.inventory.tasks.tidy_up", "schedule": 3600.0},
     "sweep": {"task": "operations.sweep", "schedule": 30.0, "options": {"expires": 30}},
     "keep the labels": {"task": "apps.labels.tasks.keep_labels", "schedule": 300.0},

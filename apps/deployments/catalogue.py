@@ -56,6 +56,13 @@ declare(
     _("Take the machines with “adopt” out of the drawing, or plan for the cloud that they run on."),
 )
 declare(
+    "drift.nothing",
+    409,
+    _("There is nothing to write back"),
+    _("What differs of {name} on its cloud is nothing that its drawing could say, or the drawing says it already."),
+    _("Restore what was drawn, or change the drawing by hand."),
+)
+declare(
     "deployment.changing",
     409,
     _("The deployment is being changed"),

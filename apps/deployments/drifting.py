@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.utils import timezone
 
 from apps.blueprints.services import invalid_fault, load_project
 from apps.deployments import planning
+from apps.deployments.across import Spread
 from apps.deployments.models import Deployment
-from apps.deployments.working import owner_of
+from apps.deployments.working import Worked, owner_of
 from apps.operations.models import Operation
 from apps.tenancy.faults import fault
 from engine.across import joined
 from engine.compose import ComposeError
+from engine.drift import Difference, differences
 from engine.observed import ObservedResource
 
 _POWER = {"on": "running", "off": "stopped", "suspended": "stopped"}
@@ -22,12 +25,18 @@ _WORST = ("missing", "stopped", "unknown", "running")
 _NOT_DRIFT = frozenset({"plan.start_cycle"})
 
 
-def drift_of(deployment: Deployment) -> dict[str, Any]:
-    """Return how the cloud differs from the deployed version, in the form of ``DriftSerializer``.
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a deployment's clouds have, compared with the deployed version, value by value."""
 
-    ``changes`` is what an update to the very same version would do; what somebody changed on the cloud and an update
-    would leave alone is told by findings (``plan.drift_kept``, ``plan.stray``) and by each machine's differences.
-    Faults: ``deployment.is_part``, ``deployment.destroyed``, ``deployment.changing``, ``cloud.*``.
+    worked: Worked | Spread
+    differences: tuple[Difference, ...]
+
+
+def look(deployment: Deployment) -> Look:
+    """Look at a deployment's clouds now; nothing is kept.
+
+    Faults: ``deployment.is_part``, ``deployment.destroyed``, ``deployment.changing``, ``compose.invalid``, ``cloud.*``.
     """
     if deployment.parent_id is not None:
         raise fault("deployment.is_part", name=deployment.name, cloud=deployment.cloud.name)
@@ -43,6 +52,23 @@ def drift_of(deployment: Deployment) -> dict[str, Any]:
         raise invalid_fault(error.findings) from None
     owner = owner_of(project, deployment.id, deployment.name)
     worked = planning.work_out(drawing, project, cloud, owner, deployment, deployment.images, deployment.region)
+    found = [
+        replace(one, resource=joined(part, one.resource))
+        for part, share in worked.shares.items()
+        for one in differences(drawing, share.prior, share.observed)
+    ]
+    return Look(worked, tuple(found))
+
+
+def drift_of(deployment: Deployment) -> dict[str, Any]:
+    """Return how the cloud differs from the deployed version, in the form of ``DriftSerializer``.
+
+    ``differences`` are values that are others on the cloud; ``changes`` is what an update to the very same version
+    would do; what somebody changed on the cloud and an update would leave alone is told by findings
+    (``plan.drift_kept``, ``plan.stray``). Faults: as `look`.
+    """
+    seen = look(deployment)
+    worked = seen.worked
     data = worked.to_json()
     changes = [change for change in data["changes"] if change["change"] != "keep"]
     findings = [
@@ -60,7 +86,8 @@ def drift_of(deployment: Deployment) -> dict[str, Any]:
         "checked_at": timezone.now(),
         "version": deployment.version.number,
         "region": deployment.region,
-        "drifted": bool(changes or findings),
+        "drifted": bool(changes or findings or seen.differences),
+        "differences": [one.to_json() for one in seen.differences],
         "changes": changes,
         "findings": findings,
         "machines": list(machines.values()),

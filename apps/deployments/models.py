@@ -110,17 +110,21 @@ class Resource(models.Model):
 class DriftReport(models.Model):
     """How a deployment differed on its cloud when somebody, or a sync, last looked.
 
-    ``state``: clean, drifted, or unknown (the cloud did not answer, or the drawing cannot be planned any more; why is
-    in ``reason``). ``body`` is ``drifting.drift_of`` as JSON; of an unknown state, the last one that was known.
+    ``state``: unchecked, clean, drifted, or unknown (the cloud did not answer, or the drawing cannot be planned any
+    more; why is in ``reason``). ``body`` is ``drifting.drift_of`` as JSON; of an unknown state, the last known one.
     """
 
     deployment = models.OneToOneField(
         Deployment, on_delete=models.CASCADE, primary_key=True, related_name="drift_report"
     )
-    state = models.CharField(max_length=10)
+    state = models.CharField(max_length=10, default="unchecked")
     reason = models.TextField(blank=True, default="")
     body = models.JSONField(default=dict)
-    checked_at = models.DateTimeField()
+    checked_at = models.DateTimeField(null=True)
+    due_at = models.DateTimeField(null=True)  # a sync saw something change, and nobody has looked since
+
+    class Meta:
+        indexes = [models.Index(fields=["due_at"], name="drift_due_idx", condition=Q(due_at__isnull=False))]
 
     def __str__(self) -> str:
         return f"{self.deployment} {self.state}"

@@ -34,6 +34,22 @@ def put(text: str, path: Path, value: Value) -> str:
     return result
 
 
+def same_at(text: str, other: str, path: Path) -> bool:
+    """Tell whether two texts say the same at a path; both may say nothing."""
+    return bool(_at(_load(text), path) == _at(_load(other), path))
+
+
+def _at(data: Any, path: Path) -> Any:
+    for part in path:
+        if isinstance(data, dict):
+            data = data.get(part)
+        elif isinstance(data, list) and isinstance(part, int) and part < len(data):
+            data = data[part]
+        else:
+            return None
+    return data
+
+
 def quoted(text: str) -> str:
     """Return a YAML scalar in double quotes that is exactly this text, for Compose too: no variable is read in it."""
     out: list[str] = []

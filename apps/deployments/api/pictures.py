@@ -16,6 +16,7 @@ from apps.blueprints.api.serializers import (
 )
 from apps.clouds.api.serializers import CapacitySerializer
 from apps.clouds.reading import find_cloud
+from apps.deployments import watching
 from apps.deployments.api.serializers import (
     ChangeSerializer,
     CrossingSerializer,
@@ -28,6 +29,7 @@ from apps.deployments.api.serializers import (
     ServiceFateSerializer,
     find_deployment,
 )
+from apps.deployments.models import DriftReport
 from apps.tenancy.api.fields import ProjectField, ReferenceField
 
 FOUND_STATES = ("running", "stopped", "missing", "unknown")
@@ -144,6 +146,20 @@ class DriftServiceSerializer(ServiceFateSerializer):
     state = serializers.ChoiceField(FOUND_STATES)
 
 
+class DriftValueSerializer(serializers.Serializer[Any]):
+    """A value that is another on the cloud than it was deployed."""
+
+    resource = serializers.CharField(help_text="Key of the machine or volume.")
+    name = serializers.CharField()
+    what = serializers.CharField(
+        help_text="cpus, memory, power, name, networks, disk, size, data_disk, or missing: the whole of it."
+    )
+    drawn = serializers.CharField(help_text="What was deployed, with its unit.")
+    found = serializers.CharField(help_text="What is on the cloud.")
+    writable = serializers.BooleanField(help_text="Whether the drawing can say it.")
+    why_not = serializers.CharField(allow_blank=True)
+
+
 class DriftSerializer(serializers.Serializer[Any]):
     """Say how the cloud differs from the deployed version."""
 
@@ -151,10 +167,56 @@ class DriftSerializer(serializers.Serializer[Any]):
     version = serializers.IntegerField()
     region = serializers.CharField()
     drifted = serializers.BooleanField()
+    differences = DriftValueSerializer(many=True)
     changes = ChangeSerializer(many=True, help_text="What an update to the same version would do.")
     findings = FindingSerializer(many=True, help_text="What an update would leave alone, among others.")
     machines = DriftMachineSerializer(many=True)
     services = serializers.DictField(child=DriftServiceSerializer())
+
+
+class DriftReportSerializer(serializers.Serializer[Any]):
+    """Say how the cloud differed when somebody, or a sync, last looked."""
+
+    state = serializers.ChoiceField(watching.STATES, help_text="`unknown`: the cloud did not answer; see `reason`.")
+    reason = serializers.CharField(allow_blank=True)
+    checked_at = serializers.DateTimeField(allow_null=True)
+    due = serializers.BooleanField(help_text="A sync has seen something change since, and it is looked at soon.")
+    drift = DriftSerializer(allow_null=True, help_text="What was found last; null: nobody has looked yet.")
+
+
+class WriteBackInSerializer(serializers.Serializer[Any]):
+    """Ask for a preview, or for the version."""
+
+    preview = serializers.BooleanField(default=False, help_text="Only say what would be written.")
+    base_version = serializers.IntegerField(
+        required=False,
+        min_value=1,
+        help_text="The version that a preview was made from; refused when there is a newer.",
+    )
+
+
+class WriteBackSerializer(serializers.Serializer[Any]):
+    """Say what is written into the drawing, and what cannot be."""
+
+    base_version = serializers.IntegerField()
+    version = serializers.IntegerField(allow_null=True, help_text="The new version; null in a preview.")
+    diff = serializers.CharField(help_text="Of the text, in unified form.")
+    compose = serializers.CharField()
+    written = DriftValueSerializer(many=True)
+    left = DriftValueSerializer(many=True, help_text="What the drawing cannot say, each with `why_not`.")
+
+
+def report_json(report: DriftReport | None) -> dict[str, Any]:
+    """Return a kept report as plain data; None is one that nobody has made yet."""
+    if report is None:
+        return {"state": "unchecked", "reason": "", "checked_at": None, "due": False, "drift": None}
+    return {
+        "state": report.state,
+        "reason": report.reason,
+        "checked_at": report.checked_at,
+        "due": report.due_at is not None,
+        "drift": report.body or None,
+    }
 
 
 class CanvasMachineSerializer(serializers.Serializer[Any]):

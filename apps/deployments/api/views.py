@@ -16,13 +16,17 @@ from apps.blueprints.models import BlueprintVersion
 from apps.blueprints.services import find_blueprint, invalid_fault, load_project
 from apps.clouds.models import Cloud
 from apps.clouds.reading import find_cloud
-from apps.deployments import services
+from apps.deployments import mending, services, watching
 from apps.deployments.across import live_parts_on
 from apps.deployments.api.pictures import (
     CanvasSerializer,
+    DriftReportSerializer,
     DriftSerializer,
     PreviewInSerializer,
     PreviewSerializer,
+    WriteBackInSerializer,
+    WriteBackSerializer,
+    report_json,
 )
 from apps.deployments.api.serializers import (
     LIST_COLUMNS,
@@ -37,7 +41,7 @@ from apps.deployments.api.serializers import (
     plan_json,
     row_json,
 )
-from apps.deployments.models import Deployment, Plan
+from apps.deployments.models import Deployment, DriftReport, Plan
 from apps.deployments.regions import cloud_of
 from apps.operations.models import Operation
 from apps.tenancy.access import Principal, find_project
@@ -169,6 +173,10 @@ class DeploymentViewSet(ScopedViewSet):
         "destroy": Role.ARCHITECT,
         "canvas": Role.VIEWER,
         "drift": Role.ARCHITECT,  # it sends the portal to the cloud, as planning does
+        "drift_report": Role.VIEWER,
+        "drift_check": Role.ARCHITECT,
+        "drift_restore": Role.ARCHITECT,
+        "drift_write_back": Role.ARCHITECT,
     }
 
     def get_queryset(self) -> Any:
@@ -254,6 +262,43 @@ class DeploymentViewSet(ScopedViewSet):
     def drift(self, request: Request, id: str) -> Response:
         """Ask the cloud how it differs from what was deployed; nothing is kept."""
         return Response(services.drift_of(self.get_object()))
+
+    @extend_schema(responses=DriftReportSerializer)
+    @action(detail=True, methods=["get"], url_path="drift/report")
+    def drift_report(self, request: Request, id: str) -> Response:
+        """Return how the cloud differed when somebody, or a sync, last looked; no cloud is asked."""
+        return Response(report_json(DriftReport.objects.filter(deployment=self.get_object()).first()))
+
+    @extend_schema(request=None, responses=DriftReportSerializer)
+    @action(detail=True, methods=["post"], url_path="drift/check")
+    def drift_check(self, request: Request, id: str) -> Response:
+        """Ask the cloud how it differs from what was deployed, and keep the answer as the report."""
+        return Response(report_json(watching.check(self.principal, self.get_object())))
+
+    @extend_schema(request=None, responses={201: PlanDetailSerializer})
+    @action(detail=True, methods=["post"], url_path="drift/restore")
+    @idempotent
+    def drift_restore(self, request: Request, id: str) -> Response:
+        """Plan what puts the drawing's values back, those included that an update would leave alone.
+
+        Start it as any plan; nothing is touched before.
+        """
+        plan = mending.restore(self.principal, self.get_object())
+        plan.exists = True  # type: ignore[attr-defined]
+        return Response(plan_json(plan, detail=True), status=status.HTTP_201_CREATED)
+
+    @extend_schema(request=WriteBackInSerializer, responses=WriteBackSerializer)
+    @action(detail=True, methods=["post"], url_path="drift/write-back")
+    @idempotent
+    def drift_write_back(self, request: Request, id: str) -> Response:
+        """Write what the cloud has into the drawing, as a new version of the design; with `preview`, only say how."""
+        body = WriteBackInSerializer(data=request.data, context=self.get_serializer_context())
+        body.is_valid(raise_exception=True)
+        data = body.validated_data
+        made = mending.write_back(
+            self.principal, self.get_object(), keep=not data["preview"], base_version=data.get("base_version")
+        )
+        return Response(made.to_json())
 
     def _accepted(self, deployment: Deployment, operation: Operation) -> Response:
         body = self._body(deployment, operation)

@@ -31,7 +31,7 @@ class DrawnMachineSerializer(serializers.Serializer[Any]):
     """A machine as it was when it was drawn; `label` is its name in the drawing."""
 
     id = serializers.CharField()
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]  # the name that users see, and a field's own caption
     name = serializers.CharField()
     folder = serializers.CharField()
     power = serializers.CharField()
