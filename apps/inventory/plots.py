@@ -17,10 +17,7 @@ _HEADROOM = 1.08
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """One measure over time. ``used`` and ``reserved`` are SVG points; an empty text where there is nothing to draw.
-
-    ``limit_y`` is where the line of what there is stands. ``free`` is what is neither used nor reserved by more.
-    """
+    """One measure over time: SVG points of what is used, reserved and there at all; empty where nothing is to be drawn."""
 
     key: str
     title: str
@@ -28,7 +25,7 @@ class Plot:
     used: str
     used_area: str
     reserved: str
-    limit_y: float
+    limit: str
     top: float
     now_used: float
     now_reserved: float
@@ -74,6 +71,7 @@ def _plot(
     def points(name: str) -> list[tuple[float, float]]:
         return [(_x(row["at"], rows), HEIGHT - HEIGHT * row[name] / scale / top) for row in rows]
 
+    y = HEIGHT - HEIGHT * now[total] / scale / top
     line = points(used) if len(rows) > 1 else []
     promised = points(reserved) if len(rows) > 1 and any(row[reserved] for row in rows) else []
     area = [(line[0][0], float(HEIGHT)), *line, (line[-1][0], float(HEIGHT))] if line else []
@@ -84,7 +82,7 @@ def _plot(
         used=_text(line),
         used_area=_text(area),
         reserved=_text(promised),
-        limit_y=round(HEIGHT - HEIGHT * now[total] / scale / top, 1),
+        limit=_text(points(total) if len(rows) > 1 else [(0.0, y), (float(WIDTH), y)]),
         top=top,
         now_used=now[used] / scale,
         now_reserved=now[reserved] / scale,
