@@ -17,7 +17,7 @@ _HEADROOM = 1.08
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """One measure over time: SVG points of what is used, reserved and there at all; empty where nothing is to be drawn."""
+    """One measure over time: SVG points of what is used, reserved and there at all; empty when nothing is to draw."""
 
     key: str
     title: str
