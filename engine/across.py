@@ -36,6 +36,7 @@ class Side:
     ``part`` starts the keys of what is there, and is empty for the deployment's main cloud; ``cloud`` is the cloud's
     name in the drawing. ``reported``: machine -> addresses that it told last. ``given``: machine -> the addresses of
     machines elsewhere that it was made with. ``reaches``: clouds whose private addresses are routed to from here.
+    ``public``: machines get addresses there that can be reached from anywhere.
     """
 
     part: str
@@ -47,6 +48,7 @@ class Side:
     reported: Mapping[str, Sequence[str]] = field(default_factory=dict)
     given: Mapping[str, Mapping[Peer, str]] = field(default_factory=dict)
     reaches: frozenset[str] = frozenset()
+    public: bool = False
 
     @property
     def exists(self) -> bool:
@@ -498,14 +500,15 @@ class _Planner:
                 )
 
     def _route(self, call: Call, here: str, there: str, known: Sequence[str]) -> None:
-        if "public_addresses" in self.sides[there].target.capabilities and not known:
+        if self.sides[there].public and not known:
             return
-        which = f"the private address {known[0]}" if known else "an address that may be private"
+        which = f"which is private ({known[0]})" if known else "which may be a private one"
         self._warn(
             "across.route",
-            f"{call.caller} on {here} reaches {call.callee} at {which} of its machine on {there}: something must route "
-            f"from {here} to there (a VPN, a direct connection). If the clouds are connected, let an administrator say "
-            f'so in the options of {here} ({{"reaches": ["{there}"]}}), and this is no longer asked.',
+            f"{call.caller} on {here} reaches {call.callee} by the address of its machine on {there}, {which}: "
+            f"something must route from {here} to there, a VPN or a direct connection. Where the clouds are "
+            f'connected, an administrator says so in the options of {here} ({{"reaches": ["{there}"]}}), and this '
+            "is no longer asked.",
             call.path,
         )
 

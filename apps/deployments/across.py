@@ -338,6 +338,8 @@ def _side(part: str, cloud: Cloud, owner: Owner, deployment: Deployment | None, 
         reported=reported,
         given=given,
         reaches=reaches_of(cloud),
+        # Where each deployment has ground of its own, its machines meet others in public unless that is switched off.
+        public="own_ground" in target.capabilities and bool((cloud.options or {}).get("public_addresses", True)),
     )
 
 

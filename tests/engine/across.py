@@ -12,6 +12,7 @@ from engine.across import Across, Side, joined
 from engine.compose.model import Project
 from engine.observed import Target
 from engine.plan import Plan
+from engine.planner import plan_text
 from engine.realise.place import Clouds, homes
 from engine.resources import Machine, Owner
 from engine.userdata import addresses
@@ -133,3 +134,21 @@ def codes(plan: Across, severity: str = "error") -> list[str]:
 def messages(plan: Across, code: str) -> str:
     """Return what is said under a code."""
     return "\n".join(finding.message for finding in plan.all_findings() if finding.code == code)
+
+
+def text_of(plan: Across) -> str:
+    """Return a plan over several clouds as lines: each cloud's plan, then what ties them together."""
+    lines = [plan_text(each) for each in plan.plans.values()]
+    for crossing in plan.crossings:
+        where = ", ".join(crossing.addresses) or "known when it runs"
+        lines.append(
+            f"@ {crossing.caller} ({crossing.caller_cloud}) -> {crossing.called} ({crossing.called_cloud}) "
+            f"{crossing.protocol} {crossing.port} to {crossing.container_port} on {', '.join(crossing.machines)}: "
+            f"{where}; {crossing.firewall or 'no firewall'}{'; waits' if crossing.waits else ''}\n"
+        )
+    lines += [f"> {key} after {', '.join(needs)}\n" for key, needs in plan.after.items()]
+    lines += [
+        f"# {'.'.join(map(str, entry.path))} {entry.verdict}: {entry.reason} ({entry.code})\n" for entry in plan.ledger
+    ]
+    lines += [f"? {one.severity} {one.code}: {one.message}\n" for one in plan.findings]
+    return "".join(lines)
