@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from connectors.base import Access, Capability, ConnectorError, Handle, Health, Outcome
-from connectors.fake import adoption, examining, faults, listing, world
+from connectors.fake import adoption, examining, faults, listing, openings, world
 from connectors.fake.effects import Effects
 from connectors.fake.store import Store, count, dump
 from connectors.listing import ListingPage
@@ -30,6 +30,8 @@ _INVERSE = {
     "folder.create": "folder.delete",
     "network.create": "network.delete",
     "volume.create": "volume.delete",
+    "firewall.create": "firewall.delete",
+    "balancer.create": "balancer.delete",
     "machine.create": "machine.delete",
     "machine.start": "machine.stop",
     "machine.stop": "machine.start",
@@ -38,7 +40,8 @@ _INVERSE = {
     "machine.release": "machine.adopt",
 }
 _USUAL = frozenset(Capability) - {Capability.FIREWALLS, Capability.BALANCERS, Capability.OWN_GROUND}
-_IRREVERSIBLE = frozenset({"folder.delete", "network.delete", "volume.delete", "machine.delete"})
+_IRREVERSIBLE = frozenset({"folder.delete", "network.delete", "volume.delete", "machine.delete", "firewall.delete",
+                           "balancer.delete"})  # fmt: skip
 
 
 class FakeConnector:
@@ -258,7 +261,9 @@ class FakeConnector:
         elif found["kind"] == "volume":
             facts.update(path=data["path"], datastore=data["datastore"])
         elif found["kind"] == "folder":
-            facts.update(path=found["name"])
+            facts.update(path=found["name"], **{name: data[name] for name in ("cidr", "zone") if name in data})
+        elif found["kind"] == "balancer":
+            facts.update(openings.facts(found["id"], found["name"]))
         else:
             facts.update(name=found["name"])
         return Outcome.done(**facts)
@@ -454,6 +459,7 @@ def _observed(thing: Mapping[str, Any], attached: Mapping[str, str]) -> Observed
             ],
             "tools": data["power"] == "on",
             "snapshots": data.get("snapshots", 0),
+            **({"size": data["size"], "spot": bool(data.get("spot"))} if "size" in data else {}),
         }
     elif thing["kind"] == "volume":
         attributes = {
@@ -464,7 +470,10 @@ def _observed(thing: Mapping[str, Any], attached: Mapping[str, str]) -> Observed
         }
     elif thing["kind"] == "network":
         attributes = {"name": thing["name"], "vlan": data.get("vlan")}
+    elif thing["kind"] in ("firewall", "balancer"):
+        attributes = openings.attributes(thing)
     else:
         attributes = {"path": data["path"]}
-        owner_hash = config_hash(Folder(thing["resource"], tuple(data["path"])))
+        # What was made by an older version has no hash of its own.
+        owner_hash = owner_hash or config_hash(Folder(thing["resource"], tuple(data["path"])))
     return ObservedResource(thing["resource"], thing["kind"], thing["id"], owner_hash, attributes)

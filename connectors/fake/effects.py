@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from connectors.base import ConnectorError
-from connectors.fake import adoption, world
+from connectors.fake import adoption, openings, world
 from connectors.fake.store import dump
 from engine.resources import config_hash, from_json
 
@@ -24,6 +24,8 @@ class Effects:
 
     def apply(self, payload: Payload) -> Result:
         """Do what a task was for; ConnectorError when the cloud would refuse."""
+        if payload["verb"] in openings.EFFECTS:
+            return openings.EFFECTS[payload["verb"]](self, payload)
         effect: Callable[[Payload], Result] = getattr(self, "_" + payload["verb"].replace(".", "_"))
         return effect(payload)
 
@@ -98,8 +100,10 @@ class Effects:
 
     def _folder_create(self, payload: Payload) -> Result:
         path = list(payload["spec"]["path"])
-        self.insert(payload, payload["new_id"], "/".join(path), {"path": path})
-        return {"external_id": payload["new_id"], "path": "/".join(path), "created": True}
+        ground = {name: payload["spec"][name] for name in ("cidr", "zone") if name in payload["spec"]}
+        data = {"path": path, "hash": _hash(payload["spec"]), **ground}
+        self.insert(payload, payload["new_id"], "/".join(path), data)
+        return {"external_id": payload["new_id"], "path": "/".join(path), "created": True, **ground}
 
     def _folder_delete(self, payload: Payload) -> Result:
         found = self.owned(payload)
@@ -130,7 +134,11 @@ class Effects:
         found = self.owned(payload)
         if found is None:
             return {"gone": True}
-        users = [machine["name"] for machine in self.all("machine") if found["id"] in machine["data"]["networks"]]
+        users = [
+            user["name"]
+            for user in (*self.all("machine"), *self.all("balancer"))
+            if found["id"] in user["data"]["networks"]
+        ]
         if users:
             raise ConnectorError(
                 "cloud.busy", f"The network {found['name']} is in use by {', '.join(users)} - delete them first"
@@ -203,6 +211,7 @@ class Effects:
             "on_since": None,
             "bios_uuid": payload["bios_uuid"],
             "hash": _hash(spec),
+            **_bought(spec, inputs),
         }
         self.insert(payload, payload["new_id"], spec["name"], data)
         return {**self.machine_facts(payload["new_id"], spec["name"], data), "created": True}
@@ -272,6 +281,7 @@ class Effects:
             memory_mib=spec["memory_mib"],
             disks=self._disks(payload),
             hash=_hash(spec),
+            **_bought(spec, payload["inputs"]),
         )
         if "userdata" in spec and spec["userdata"] != data["userdata"]:
             data.update(userdata=spec["userdata"], instance_id=payload["new_id"])
@@ -371,6 +381,13 @@ class Effects:
                 permanent=True,
             )
         return candidates[0].name
+
+
+def _bought(spec: Mapping[str, Any], inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what only machines of some clouds have: a size, a firewall, and whether they may be taken away."""
+    firewall = inputs.get(spec.get("firewall") or "", {}).get("external_id")
+    given = {"size": spec.get("size"), "firewall": firewall, "spot": spec.get("spot")}
+    return {name: value for name, value in given.items() if value}
 
 
 def _hash(spec: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ import json
 import sqlite3
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from engine.observed import ClusterFact, DatastoreFact, Inventory, NetworkFact, TemplateFact
@@ -42,9 +43,12 @@ def current(db: sqlite3.Connection, options: Mapping[str, Any]) -> Inventory:
     used: dict[str, float] = {}
     memory: dict[str, int] = {}
     machines = 0
+    taken: dict[str, int] = {}  # of each quota
     networks = list(bare.networks)
     for row in db.execute("SELECT id, kind, name, data FROM thing"):
         data = json.loads(row["data"])
+        for name, amount in _counted(row["kind"], data):
+            taken[name] = taken.get(name, 0) + amount
         if row["kind"] == "volume":
             used[data["datastore"]] = used.get(data["datastore"], 0.0) + data["size_gib"]
         elif row["kind"] == "machine":
@@ -54,8 +58,8 @@ def current(db: sqlite3.Connection, options: Mapping[str, Any]) -> Inventory:
                 memory[data["cluster"]] = memory.get(data["cluster"], 0) + data["memory_mib"]
         elif row["kind"] == "network":
             networks.append(NetworkFact(row["id"], row["name"], "distributed", data.get("vlan")))
-    return Inventory(
-        templates=bare.templates,
+    return replace(
+        bare,
         clusters=tuple(
             ClusterFact(
                 fact.id,
@@ -82,9 +86,25 @@ def current(db: sqlite3.Connection, options: Mapping[str, Any]) -> Inventory:
             for fact in bare.datastores
         ),
         networks=tuple(networks),
-        switches=bare.switches,
         machines=machines,
+        quotas=tuple(replace(fact, used=fact.used + taken.get(fact.name, 0)) for fact in bare.quotas),
     )
+
+
+def _counted(kind: str, data: Mapping[str, Any]) -> list[tuple[str, int]]:
+    """Return what a thing takes of which quotas."""
+    match kind:
+        case "machine":
+            return [("spot_vcpus" if data.get("spot") else "vcpus", data["cpus"]), ("machines", 1)]
+        case "volume":
+            return [("volumes_gib", data["size_gib"])]
+        case "folder":
+            return [("vpcs", 1)]
+        case "firewall" | "network":
+            return [("firewalls", 1)]
+        case "balancer":
+            return [("balancers", 1)]
+    return []
 
 
 def addresses(machine: Mapping[str, Any]) -> list[str]:

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from connectors.base import Access, Connector
+from connectors.base import Access, Capability, Connector
 from connectors.fake.control import Control
 from connectors.registry import connect
 from tests.connectors.contract import ConnectorContract
+from tests.connectors.openings_contract import OpeningsContract
 
 _THUMBPRINT = "ab" * 32
 
@@ -27,8 +28,8 @@ class FakeBench:
     snapshots_hold_disks = True
     shows_progress = True
 
-    def __init__(self, state: Path) -> None:
-        self.state, self.control = state, Control(str(state))
+    def __init__(self, state: Path, **options: Any) -> None:
+        self.state, self.control, self.options = state, Control(str(state)), options
 
     def access(self, **changes: Any) -> Access:
         options = {
@@ -37,6 +38,7 @@ class FakeBench:
             "boot_s": 0.01,
             "password_sha256": hashlib.sha256(b"correct horse").hexdigest(),
             "thumbprint": _THUMBPRINT,
+            **self.options,
         }
         defaults: dict[str, Any] = {"username": "alice", "password": "correct horse", "thumbprint": _THUMBPRINT}
         return Access(
@@ -125,5 +127,15 @@ class TestFake(ConnectorContract):
     @pytest.fixture
     def bench(self, tmp_path: Path) -> Iterator[FakeBench]:
         bench = FakeBench(tmp_path / "cloud.sqlite")
+        yield bench
+        bench.control.close()
+
+
+class TestFakeOpenings(OpeningsContract):
+    """A fake cloud like EC2: with firewalls, balancers and a ground for each deployment."""
+
+    @pytest.fixture
+    def bench(self, tmp_path: Path) -> Iterator[FakeBench]:
+        bench = FakeBench(tmp_path / "cloud.sqlite", capabilities=sorted(Capability))
         yield bench
         bench.control.close()
