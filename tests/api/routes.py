@@ -97,7 +97,10 @@ OBJECTS: dict[str, Callable[[Side, Person], Any]] = {
     "draft": lambda side, person: side.drafts[person.user.username].pk,
     "machine": lambda side, person: side.machine.pk,
     "thing": lambda side, person: side.thing.pk,
+    "conformance": lambda side, person: side.run.pk,
+    "label": lambda side, person: side.label.pk,
     "view": lambda side, person: side.views[person.user.username].pk,
+    "onboarding": lambda side, person: side.onboarding.pk,
 }
 """What `id` in an address stands for, by the basename of the route."""
 
@@ -138,6 +141,9 @@ BODIES: dict[str, Callable[[Side], dict[str, Any]]] = {
     "cloud.credential": lambda side: {"username": "u", "password": "p"},
     "cloud.certificate": lambda side: {"address": "127.0.0.1:1"},
     "cloud.add_grant": lambda side: {"organization": "elsewhere"},
+    "label.sign": lambda side: {"statement": "We vouch for it."},
+    "label.withdraw": lambda side: {"reason": "It is over."},
+    "label.verify": lambda side: {"format": "escale.conformance/1", "signed": {"format": "escale.conformance/1"}},
     "project.create": lambda side: {"slug": "fresh", "name": "Fresh"},
     "project.partial_update": lambda side: {"name": "Changed"},
     "member.create": lambda side: {"username": "nina", "role": "viewer", "project": str(side.project.pk)},
@@ -160,6 +166,12 @@ BODIES: dict[str, Callable[[Side], dict[str, Any]]] = {
         "compose": COMPOSE,
     },
     "deployment.create": lambda side: {"plan": str(side.plan.pk)},
+    "onboarding.create": lambda side: {
+        "project": str(side.project.pk),
+        "cloud": str(side.cloud.pk),
+        "name": "fresh",
+        "machines": ["m-1"],
+    },
     "view.create": lambda side: {"name": "fresh", "filters": {"power": "on"}},
     "view.partial_update": lambda side: {"sort": "host"},
     "cloud-api-sync.post": lambda side: {"scratch": True},
@@ -176,6 +188,7 @@ REFERENCES: dict[str, list[str]] = {
     "plan.create": ["blueprint", "cloud", "version", "deployment"],
     "plan.preview": ["project", "blueprint", "cloud", "deployment", "draft"],
     "deployment.create": ["plan", "blueprint", "cloud", "version", "deployment"],
+    "onboarding.create": ["project", "cloud"],
 }
 """The fields of bodies that refer to an object: each is tried with somebody else's."""
 

@@ -31,14 +31,17 @@ OBJECTS = {
     "membership_id": lambda side: _membership(side),
     "token_id": lambda side: _token(side),
     "draft_id": lambda side: side.draft.pk,
+    "run_id": lambda side: side.run.pk,
+    "label_id": lambda side: side.label.pk,
     "token": lambda side: side.share_token,
     "machine_id": lambda side: side.machine.pk,
     "thing_id": lambda side: side.thing.pk,
     "view_id": lambda side: _saved_view(side),
+    "onboarding_id": lambda side: side.onboarding.pk,
 }
 """What the parameters of pages' addresses stand for; a page with another one must add it."""
 
-SHARED = {"name", "membership_id", "token_id", "token", "machine_id", "thing_id", "view_id"}
+SHARED = {"name", "run_id", "label_id", "membership_id", "token_id", "token", "machine_id", "thing_id", "view_id"}
 """Parameters whose objects belong to the organization, so that the neighbour may know of them."""
 
 

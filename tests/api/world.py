@@ -32,9 +32,12 @@ class Side:
     grant: Any  # of its cloud, to somebody
     offer: Any  # of somebody's cloud, to its organization
     drafts: dict[str, Any] = field(default_factory=dict)  # by user name
+    run: Any = None  # of its cloud, for a label
+    label: Any = None  # that waits for a signature
     views: dict[str, Any] = field(default_factory=dict)  # of the inventory, by user name
     machine: Any = None  # in the inventory of its cloud
     thing: Any = None
+    onboarding: Any = None
 
     @property
     def draft(self) -> Any:
@@ -46,6 +49,7 @@ class Side:
         rows = [self.project, self.blueprint, self.version, self.deployment, self.plan, self.operation, self.share]
         rows += self.drafts.values()
         rows += self.views.values()
+        rows += [self.onboarding]
         if outside:
             rows += [self.cloud, self.project.organization, self.machine, self.thing]
         return [str(row.pk) for row in rows] + [self.blueprint.name, self.deployment.name, self.share_token]
@@ -123,6 +127,7 @@ def side(project: Any, user: Any, word: str) -> Side:
     from apps.clouds import services as clouds
     from apps.clouds.models import Cloud, CloudGrant
     from apps.deployments.models import Deployment, Plan
+    from apps.onboarding.models import Onboarding
     from apps.operations.models import Event, Operation, Step
     from apps.tenancy import encryption
 
@@ -206,7 +211,11 @@ def side(project: Any, user: Any, word: str) -> Side:
         organization=organization, project=project,
     )  # fmt: skip
     made = Side(project, cloud, blueprint, version, deployment, plan, operation, step, share, token, grant, offer)
+    made.run, made.label = labelled(cloud)
     made.machine, made.thing = _inventory(cloud, deployment, word)
+    made.onboarding = Onboarding.objects.create(
+        project=project, cloud=cloud, name=f"{word}-legacy", text="services: {}\n", created_by=user
+    )
     return made
 
 
@@ -230,6 +239,29 @@ def _inventory(cloud: Any, deployment: Any, word: str) -> tuple[Any, Any]:
     )
     name = f"net-{word}"
     return machine, Thing.objects.create(id=uuid.uuid4(), kind="network", uid=name, ref=name, name=name, **facts)
+
+
+def labelled(cloud: Any) -> tuple[Any, Any]:
+    """Make a run that has passed on a cloud, and the label that waits for a signature; one for all of its projects."""
+    from django.utils import timezone
+
+    from apps.labels import basis
+    from apps.labels.models import Evidence, Label, Run
+
+    known = Label.objects.filter(cloud=cloud).select_related("run").first()
+    if known is not None:
+        return known.run, known
+    now = timezone.now()
+    run = Run.objects.create(
+        organization=cloud.organization, cloud=cloud, state="passed", level="deploy", basis=basis.of(cloud),
+        started_at=now, finished_at=now, cleaned_at=now,
+    )  # fmt: skip
+    Evidence.objects.create(
+        run=run, position=0, probe="api", level="deploy", required=True, verdict="passed", started_at=now,
+        finished_at=now,
+    )  # fmt: skip
+    label = Label.objects.create(organization=cloud.organization, cloud=cloud, run=run, level="deploy", created_at=now)
+    return run, label
 
 
 def view(side: Side, user: Any) -> Any:

@@ -14,5 +14,6 @@ urlpatterns = [
         CloudConformanceViewSet.as_view({"get": "list", "post": "create"}),
         name="cloud-conformance",
     ),
+    path("conformance/<str:id>/report.json", ConformanceViewSet.as_view({"get": "report"}), name="conformance-file"),
     *router.urls,
 ]

@@ -75,7 +75,6 @@ class ConformanceViewSet(RetrieveModelMixin, ScopedViewSet):
         responses={200: OpenApiResponse({"type": "object"}, description="docs/labels.md has the schema.")},
         summary="Export a run's report, signed if it was",
     )
-    @action(detail=True, methods=["get"], url_path=r"report\.json")
     def report(self, request: Request, id: str) -> Response:
         """Answer the edition for partners, or the full one to members of the organization that owns the cloud."""
         run = self.get_object()
