@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
 from connectors.base import Access, Capability, ConnectorError, Handle, Health, Outcome
+from connectors.listing import ListingPage
 from connectors.probing import Canary, Report
 from connectors.vsphere import (
     adoption,
@@ -16,6 +17,7 @@ from connectors.vsphere import (
     cloning,
     faults,
     folders,
+    listing,
     moving,
     networks,
     observation,
@@ -84,6 +86,7 @@ class VsphereConnector:
         self._lock = threading.Lock()
         self._cloud: Cloud | None = None
         self._lease = ""
+        self._lister = listing.Lister(access, str(access.options.get("datacenter") or ""))
 
     def probe(self) -> Health:
         """Say how the vCenter is: facts when it answers, findings for all that is wrong."""
@@ -168,8 +171,13 @@ class VsphereConnector:
             f"The probe {probe} could not be made", lambda cloud: probing.examine(cloud, probe, canary)
         )
 
+    def listing(self, cursor: str) -> Iterator[ListingPage]:
+        """Yield what changed since a cursor, or everything; see ``connectors.listing``."""
+        return listing.list_everything(self._lister, self._opened().session, cursor)
+
     def close(self) -> None:
         """Give the session back; the process's last connector logs out."""
+        self._lister.close()
         with self._lock:
             lease, self._lease, self._cloud = self._lease, "", None
         if lease:
