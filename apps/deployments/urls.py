@@ -3,7 +3,7 @@
 from django.urls import path
 
 from apps.deployments import machine
-from apps.deployments.views import deployments, overview, plans
+from apps.deployments.views import deployments, drift, overview, plans
 
 urlpatterns = [
     path("machine/v1/secrets/", machine.secrets, name="machine-secrets"),
@@ -18,4 +18,7 @@ urlpatterns = [
     path("deployments/<uuid:deployment_id>/", deployments.detail, name="deployment"),
     path("deployments/<uuid:deployment_id>/update/", plans.update, name="deployment-update"),
     path("deployments/<uuid:deployment_id>/destroy/", plans.destroy, name="deployment-destroy"),
+    path("deployments/<uuid:deployment_id>/drift/", drift.check, name="deployment-drift-check"),
+    path("deployments/<uuid:deployment_id>/drift/restore/", drift.restore, name="deployment-restore"),
+    path("deployments/<uuid:deployment_id>/drift/write-back/", drift.write_back, name="deployment-write-back"),
 ]

@@ -88,7 +88,7 @@ def test_each_role_is_let_in_from_the_declared_one_up(route, world, callers):
 
 
 # And a worker, or a server that shows a certificate; the tests of deployments and clouds show their success.
-NEEDS_A_CLOUD = {"plan.create", "deployment.create", "cloud.certificate"}
+NEEDS_A_CLOUD = {"plan.create", "deployment.create", "cloud.certificate", "onboarding.create"}
 CALLABLE = [route for route in GUARDED if route.key in table.BODIES or not route.detail]
 
 

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET
 
 from apps.deployments import showing
 from apps.deployments.across import further_clouds, parts_of
-from apps.deployments.models import Deployment
+from apps.deployments.models import Deployment, DriftReport
 from apps.operations.models import Operation
 from apps.tenancy.access import Principal
 from apps.tenancy.models import Role
@@ -38,13 +38,16 @@ def index(request: HttpRequest, principal: Principal) -> HttpResponseBase:
     rows = rows.filter(state__in=FILTERS[wanted]) if FILTERS.get(wanted) else rows.exclude(state="destroyed")
     if query:
         rows = rows.filter(name__icontains=query[:63])
-    rows = rows.select_related("cloud", "version__blueprint", "created_by").prefetch_related(further_clouds())
+    rows = rows.select_related("cloud", "version__blueprint", "created_by", "drift_report").prefetch_related(
+        further_clouds()
+    )
     context = {
         "rows": rows_of(request, rows),
         "wanted": wanted,
         "query": query,
         "project": project,
         "may_write": principal.may(Role.ARCHITECT, project),
+        "may_adopt": principal.may(Role.ARCHITECT, project) and principal.may(Role.ARCHITECT),
         "any": bool(wanted or query) or Deployment.objects.filter(project=project).exists(),
     }
     return render(request, "deployments/list.html", SECTION | context)
@@ -65,6 +68,7 @@ def detail(request: HttpRequest, principal: Principal, deployment_id: Any) -> Ht
     everywhere = [deployment, *parts_of(deployment)]
     prefetch_related_objects(everywhere, "resources")
     operations = list(Operation.objects.visible_to(principal).about("deployment", deployment.pk)[:8])
+    drift = DriftReport.objects.filter(deployment=deployment).first()
     latest = deployment.version.blueprint.versions.aggregate(latest=Max("number"))["latest"]
     context = {
         "deployment": deployment,
@@ -78,5 +82,7 @@ def detail(request: HttpRequest, principal: Principal, deployment_id: Any) -> Ht
         "may_write": principal.may(Role.ARCHITECT, deployment.project),
         "gone": deployment.state == "destroyed",
         "price": showing.price_of_all(everywhere),
+        "drift": drift,
+        "writable": drift is not None and any(one["writable"] for one in drift.body.get("differences", ())),
     }
     return render(request, "deployments/detail.html", SECTION | context)

@@ -100,6 +100,23 @@ STATES: Mapping[str, Mapping[str, tuple[str, str, Any]]] = {
         "stopped": ("quiet", "power", pgettext_lazy("resource", "Off")),
         "missing": ("danger", "alert-triangle", pgettext_lazy("resource", "Missing")),
     },
+    "drift": {
+        "unchecked": ("quiet", "circle-dashed", pgettext_lazy("drift", "Not compared yet")),
+        "clean": ("good", "circle-check", pgettext_lazy("drift", "As drawn")),
+        "drifted": ("warning", "alert-triangle", pgettext_lazy("drift", "Drifted")),
+        "unknown": ("quiet", "cloud-off", pgettext_lazy("drift", "Not known")),
+    },
+    "difference": {
+        "cpus": ("quiet", "cpu", pgettext_lazy("difference", "CPUs")),
+        "memory": ("quiet", "server", pgettext_lazy("difference", "Memory")),
+        "power": ("quiet", "power", pgettext_lazy("difference", "Power")),
+        "name": ("quiet", "id", pgettext_lazy("difference", "Name")),
+        "networks": ("quiet", "network", pgettext_lazy("difference", "Networks")),
+        "disk": ("quiet", "disc", pgettext_lazy("difference", "Disk")),
+        "size": ("quiet", "disc", pgettext_lazy("difference", "Size")),
+        "data_disk": ("quiet", "disc", pgettext_lazy("difference", "Data disk")),
+        "missing": ("danger", "alert-triangle", pgettext_lazy("difference", "Missing")),
+    },
     "power": {
         "on": ("good", "power", pgettext_lazy("power", "On")),
         "off": ("quiet", "power", pgettext_lazy("power", "Off")),
