@@ -98,6 +98,19 @@ def install_node(python: Path) -> None:
     _pip(python, "--require-hashes", "-r", str(CLONE / "requirements-node.txt"))
 
 
+def ensure_moto(python: Path) -> None:
+    """Install what the simulated AWS runs on, unless it is here already."""
+    name, venv = "requirements-moto.txt", venv_folder()
+    stamp, wanted = venv / f".escale-{name}.sha256", _fingerprint(CLONE / name)
+    # The development file holds everything that this one does, at the same versions.
+    developing = _read(venv / ".escale-requirements-dev.txt.sha256") == _fingerprint(CLONE / "requirements-dev.txt")
+    if developing or _read(stamp) == wanted:
+        return
+    with _alone(venv):
+        _install(python, name)
+        stamp.write_text(wanted, encoding="ascii")
+
+
 def _install_project(python: Path, venv: Path) -> None:
     stamp = venv / ".escale-project.sha256"
     wanted = _fingerprint(CLONE / "pyproject.toml", str(CLONE))

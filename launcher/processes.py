@@ -40,6 +40,14 @@ def simulator_program(name: str, flavour: str, binary: Path, folder: Path, port:
     return Program(name, lambda: wrapped(command), CLOUDS, stop_timeout_s=20, output=folder / "ready.json")
 
 
+def aws_program(name: str, folder: Path, port: int, region: str) -> Program:
+    """Run the simulated AWS, which is told apart from a vCenter by nothing but its words: `ready.json` as theirs."""
+    command = [
+        sys.executable, "-m", "sandbox.aws", "--home", str(folder), "--port", str(port), "--region", region,
+    ]  # fmt: skip
+    return Program(name, lambda: wrapped(command), CLOUDS, stop_timeout_s=20, output=folder / "ready.json")
+
+
 def web_program(environ: Mapping[str, str], host: str, port: int) -> Program:
     """Run the pages and the API."""
     return Program("web", lambda: wrapped(_uvicorn(host, port)), WEB, {**PAGES_POOL, **environ})

@@ -263,7 +263,7 @@ VARIABLES: tuple[Variable, ...] = (
     Variable(
         "SIMULATOR_PORTS",
         "list",
-        "Ports of simulated vCenters, as `paris=9001,oregon=9002`; those not named get free ones, remembered.",
+        "Ports of simulated clouds, as `paris=9001,ireland=9002`; those not named get free ones, remembered.",
         reader="launcher",
     ),
     Variable(
