@@ -49,10 +49,29 @@ def _note(cloud: Cloud, action: Action, key: str, verb: str) -> Note:
         if not identity:
             raise vanished(f"The machine of {machine}")
         targets.append(str(identity))
-    listeners = sorted([each["protocol"], each["port"], each["target_port"]] for each in action.spec["listeners"])
+    listeners = _joined(action)
     return Note(verb, key, action.resource, action.owner).on(
         listeners=listeners, targets=targets, hash=action.spec.get("config_hash", "")
     )
+
+
+def _joined(action: Action) -> list[list[Any]]:
+    """Return listeners as AWS has them: one a port, for TCP and UDP at once where both are wanted."""
+    ports: dict[int, dict[str, int]] = {}
+    for each in action.spec["listeners"]:
+        ports.setdefault(int(each["port"]), {})[str(each["protocol"])] = int(each["target_port"])
+    joined: list[list[Any]] = []
+    for port, targets in sorted(ports.items()):
+        if len(set(targets.values())) > 1:
+            raise ConnectorError(
+                "cloud.invalid",
+                f"The balancer of {action.resource} cannot lead TCP and UDP of {port} to different ports - AWS has one "
+                "listener a port - publish them on different ports",
+                permanent=True,
+            )
+        protocol = "tcp_udp" if len(targets) > 1 else next(iter(targets))
+        joined.append([protocol, port, next(iter(targets.values()))])
+    return joined
 
 
 def _make(cloud: Cloud, action: Action, key: str) -> Facts:
@@ -144,8 +163,8 @@ def _group(cloud: Cloud, note: Note, balancer: Facts, protocol: str, port: int, 
         return str(found[0]["TargetGroupArn"])
     health: dict[str, Any] = {"HealthCheckProtocol": "TCP"}
     if protocol == "udp":
-        # A UDP service cannot be asked whether it lives: the machine's SSH or nothing. The port itself is tried.
-        health["HealthCheckPort"] = str(target)
+        # Whether a UDP service lives cannot be asked: that the machine does, its SSH tells.
+        health["HealthCheckPort"] = "22"
     tags = markers.of(note.owner, note.resource, note.key, f"{protocol} {port}")
     made = cloud.elb(
         "CreateTargetGroup",
@@ -238,7 +257,8 @@ def listeners_of(cloud: Cloud, arn: str) -> tuple[list[dict[str, Any]], list[str
             target = told[0]["Port"] if told else target
             health = cloud.elb("DescribeTargetHealth", TargetGroupArn=group)["TargetHealthDescriptions"]
             machines.update(entry["Target"]["Id"] for entry in health)
-        listeners.append({"protocol": each["Protocol"].lower(), "port": each["Port"], "target_port": target})
+        for protocol in each["Protocol"].lower().split("_"):
+            listeners.append({"protocol": protocol, "port": each["Port"], "target_port": target})
     return sorted(listeners, key=lambda each: (each["protocol"], each["port"])), sorted(machines)
 
 

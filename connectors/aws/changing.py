@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from connectors.aws import guest, machine, markers
+from connectors.aws.adoption import refuse_adopted
 from connectors.aws.cloud import Cloud, Facts, vanished
 from connectors.aws.making import size_for
 from connectors.aws.notes import Note
@@ -16,13 +17,13 @@ from engine.plan import Action
 
 def update(cloud: Cloud, action: Action, key: str) -> Outcome:
     """Change size, user-data and disks. A running machine is stopped for what it cannot take, and started again."""
+    refuse_adopted(action)
     found = machine.required(cloud, action)
     wanted = machine.desired(action)
-    size, print_of = size_for(cloud, wanted), guest.fingerprint(wanted)
-    told, _, before = markers.read(found).get("told", "").partition("/")
-    if before != print_of:
-        told = guest.name_of_telling(key)
-        cloud.memory.remember(key, guest.pack(wanted, told))
+    size, userdata = size_for(cloud, wanted), guest.pack(wanted)
+    told = guest.fingerprint(userdata)
+    if markers.read(found).get("told") != told:
+        cloud.memory.remember(key, userdata)
     disks: list[list[str]] = []
     for position, mount in enumerate(wanted.disks):
         identity = action.inputs.get(mount.volume, {}).get("external_id")
@@ -32,7 +33,7 @@ def update(cloud: Cloud, action: Action, key: str) -> Outcome:
     firewall = action.inputs.get(wanted.firewall or "", {}).get("external_id")
     note = Note("machine.update", key, action.resource, action.owner, found["InstanceId"]).on(
         size=f"{wanted.cpus}/{wanted.memory_mib}/{size.name}",
-        told=f"{told}/{print_of}",
+        told=told,
         disks=disks,
         hash=machine.marked_hash(action),
         path=str(action.inputs.get("folder:deployment", {}).get("path", "")),
@@ -107,7 +108,7 @@ def _stop(cloud: Cloud, note: Note, instance: Facts, state: str) -> Outcome:
 
 
 def _guard(cloud: Cloud, note: Note, instance: Facts) -> None:
-    """Put the machine's firewall on its first card, if it is not there."""
+    """Put the machine's firewall on its first card, and take off what was there of ours before."""
     firewall = note.data.get("firewall")
     card = next(
         (
@@ -121,8 +122,12 @@ def _guard(cloud: Cloud, note: Note, instance: Facts) -> None:
         return
     groups = [group["GroupId"] for group in card.get("Groups", ())]
     if firewall not in groups:
+        known = cloud.by_id(cloud.groups, "group-id", groups)
+        kept = [
+            each for each in groups if not markers.read(known.get(each, {})).get("resource", "").startswith("firewall:")
+        ]
         cloud.ec2(
-            "ModifyNetworkInterfaceAttribute", NetworkInterfaceId=card["NetworkInterfaceId"], Groups=[*groups, firewall]
+            "ModifyNetworkInterfaceAttribute", NetworkInterfaceId=card["NetworkInterfaceId"], Groups=[*kept, firewall]
         )
 
 

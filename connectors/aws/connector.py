@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from connectors.aws import (
+    adoption,
     balancers,
     changing,
     checks,
@@ -31,6 +32,7 @@ from connectors.aws.seen import Seen, look, patient
 from connectors.base import Access, Capability, ConnectorError, Handle, Health, Outcome
 from connectors.listing import ListingPage
 from engine.findings import Finding
+from engine.found import FoundMachine
 from engine.observed import Inventory, ObservedState
 from engine.plan import Action
 from engine.resources import Owner
@@ -58,6 +60,8 @@ _VERBS: dict[str, _Verb] = {
     "machine.detach": changing.detach,
     "machine.restore": changing.restore,
     "machine.delete": power.delete,
+    "machine.adopt": adoption.adopt,
+    "machine.release": adoption.release,
     "balancer.create": balancers.create,
     "balancer.update": balancers.update,
     "balancer.delete": balancers.delete,
@@ -87,7 +91,15 @@ class AwsConnector:
     """One account in one region. See ``Cloud`` for the options."""
 
     capabilities = frozenset(
-        {Capability.CREATE_NETWORK, Capability.DATA_DISKS, Capability.GUEST_ADDRESS, Capability.CANCEL}
+        {
+            Capability.CREATE_NETWORK,
+            Capability.DATA_DISKS,
+            Capability.GUEST_ADDRESS,
+            Capability.CANCEL,
+            Capability.FIREWALLS,
+            Capability.BALANCERS,
+            Capability.OWN_GROUND,
+        }
     )
 
     def __init__(self, access: Access) -> None:
@@ -118,6 +130,10 @@ class AwsConnector:
         """Return all that carries a deployment's tags."""
         what = f"The deployment {owner.deployment} could not be looked at"
         return self._explained(what, lambda cloud: observation.observe(cloud, owner))
+
+    def describe(self, ids: Sequence[str]) -> tuple[FoundMachine, ...]:
+        """Return machines by their identity as they are now, whosever they are."""
+        return self._explained("The machines could not be looked at", lambda cloud: adoption.describe(cloud, ids))
 
     def check(self, action: Action) -> list[Finding]:
         """Return what an action would stumble over; changes nothing."""
@@ -189,6 +205,8 @@ class AwsConnector:
             "machine.start": "machine.stop",
             "machine.stop": "machine.start",
             "machine.detach": "machine.restore",
+            "machine.adopt": "machine.release",
+            "machine.release": "machine.adopt",
         }
         if verb in opposite:
             return self.start(replace(inverse, verb=opposite[verb]), back)
@@ -232,6 +250,8 @@ _DONE = {
     "stop": "could not be stopped",
     "ready": "could not be looked at",
     "detach": "could not be relieved of its disks",
+    "adopt": "could not be marked",
+    "release": "could not be relieved of our tags",
     "restore": "could not be given its disks back",
 }
 

@@ -19,7 +19,12 @@ _WHOLE = "0.0.0.0/0"
 def create(cloud: Cloud, action: Action, key: str) -> Outcome:
     """Make the VPC, or go on with the one that is there. A VPC knows no client token: what its tags say decides."""
     note = Note("folder.create", key, action.resource, action.owner)
-    note = note.on(path="/".join(action.spec["path"]), hash=action.spec.get("config_hash", ""))
+    note = note.on(
+        path="/".join(action.spec["path"]),
+        hash=action.spec.get("config_hash", ""),
+        cidr=str(action.spec.get("cidr") or cloud.option("vpc_cidr", DEFAULT_CIDR)),
+        zone=cloud.zone(action.spec.get("zone")),
+    )
     found = of_deployment(cloud, action)
     if found is None and time.time() < cloud.memory.uncertain.get(key, 0.0):
         return note.running("looking for what a broken call may have made")
@@ -30,11 +35,12 @@ def create(cloud: Cloud, action: Action, key: str) -> Outcome:
 
 
 def _make(cloud: Cloud, note: Note) -> Facts:
-    tags = markers.of(note.owner, note.resource, note.key, note.data["path"], path=note.data["path"])
+    path, zone = note.data["path"], note.data["zone"]
+    tags = markers.of(note.owner, note.resource, note.key, path, path=path, zone=zone)
     try:
         made: Facts = cloud.ec2(
             "CreateVpc",
-            CidrBlock=str(cloud.option("vpc_cidr", DEFAULT_CIDR)),
+            CidrBlock=note.data["cidr"],
             TagSpecifications=markers.specification(["vpc"], tags),
         )["Vpc"]
     except ConnectorError as error:
@@ -76,6 +82,7 @@ def advance(cloud: Cloud, note: Note, seen: Seen) -> Outcome:
         moref=vpc["VpcId"],
         path=note.data["path"],
         cidr=vpc.get("CidrBlock", ""),
+        zone=marks.get("zone", ""),
         created=marks.get("step", markers.step(note.key)) == markers.step(note.key),
     )
 

@@ -9,11 +9,9 @@ from connectors.aws import markers
 from connectors.aws.cloud import Cloud, Facts, required_owner, target, vanished
 from connectors.base import ConnectorError
 from engine.plan import Action
-from engine.resources import Machine, Owner, config_hash, from_json
+from engine.resources import Machine, Owner, config_hash, device_name, from_json
 
 _BESIDES = frozenset({"external_id", "drawn", "previous", "timeout_s"})
-# Linux names disks on Nitro anew, by /dev/nvme…: the name that is told here is read back by `ebsnvme-id`.
-_FIRST_DEVICE = ord("e")
 
 
 def desired(action: Action) -> Machine:
@@ -29,8 +27,8 @@ def marked_hash(action: Action) -> str:
 
 
 def device(unit: int | None, position: int) -> str:
-    """Return the device name of a data disk's unit: 1 is /dev/sdf, as EC2 recommends for further disks."""
-    return f"/dev/sd{chr(_FIRST_DEVICE + (unit if unit is not None else position + 1))}"
+    """Return the device name of a data disk, which the guest's agent finds it by."""
+    return device_name(unit if unit is not None else position + 1)
 
 
 def locate(cloud: Cloud, action: Action) -> Facts | None:
@@ -106,6 +104,15 @@ def addresses(instance: Facts) -> list[str]:
     if not cards:
         private, public = [instance.get("PrivateIpAddress", "")], [instance.get("PublicIpAddress", "")]
     return [address for address in dict.fromkeys([*private, *public]) if address]
+
+
+def networks_of(instance: Facts, subnets: Mapping[str, Facts]) -> tuple[str, ...]:
+    """Return the names of an instance's subnets, card by card; their ids where they have none."""
+    cards = sorted(
+        instance.get("NetworkInterfaces", ()), key=lambda card: card.get("Attachment", {}).get("DeviceIndex", 0)
+    )
+    ids = [str(card.get("SubnetId", "")) for card in cards]
+    return tuple(markers.read(subnets.get(each, {})).get("Name") or each for each in ids)
 
 
 def size_of(cloud: Cloud, instance: Facts) -> tuple[int, int]:

@@ -6,7 +6,7 @@ import ipaddress
 from collections.abc import Mapping
 from typing import Any
 
-from connectors.aws import guest, machine, markers, networks
+from connectors.aws import elastic, guest, machine, markers, networks
 from connectors.aws.cloud import Cloud, Facts, vanished
 from connectors.aws.faults import Complaint, meaning, to_error
 from connectors.aws.notes import Note
@@ -27,6 +27,8 @@ def create(cloud: Cloud, action: Action, key: str) -> Outcome:
     wanted = machine.desired(action)
     note = Note("machine.create", key, action.resource, action.owner)
     note = note.on(hash=machine.marked_hash(action), path=_path(action), disks=_disks(action, wanted))
+    if _wants_elastic(cloud, action, wanted):
+        note = note.on(elastic=True)
     found = machine.of_resource(cloud, action.owner, action.resource)
     if found is None:
         made = _run(cloud, action, wanted, note)
@@ -34,6 +36,14 @@ def create(cloud: Cloud, action: Action, key: str) -> Outcome:
     _compare(action, found, key)
     note = note.on(found["InstanceId"])
     return patient(cloud, note, lambda: advance(cloud, note, Seen(instances={note.thing: found})))
+
+
+def _wants_elastic(cloud: Cloud, action: Action, wanted: Machine) -> bool:
+    """Tell whether a machine needs an address of its own: several cards, the first one in a public subnet of ours."""
+    if len(wanted.nics) < 2:
+        return False
+    first = action.inputs.get(wanted.nics[0].network, {})
+    return first.get("access") == "public" and public(cloud, dict(first))
 
 
 def _compare(action: Action, found: Facts, key: str) -> None:
@@ -76,11 +86,11 @@ def _request(cloud: Cloud, action: Action, wanted: Machine, note: Note) -> dict[
     cards, zone = _cards(cloud, action, wanted)
     _same_zone(cloud, action, zone, note)
     size = size_for(cloud, wanted)
-    told = guest.name_of_telling(note.key)
+    userdata = guest.pack(wanted)
     tags = markers.of(
         action.owner, action.resource, note.key, wanted.name,
         size=f"{wanted.cpus}/{wanted.memory_mib}/{size.name}",
-        told=f"{told}/{guest.fingerprint(wanted)}",
+        told=guest.fingerprint(userdata),
     )  # fmt: skip
     plain = {name: value for name, value in tags.items() if name.removeprefix(markers.PREFIX) not in ("size", "told")}
     request: dict[str, Any] = {
@@ -88,7 +98,7 @@ def _request(cloud: Cloud, action: Action, wanted: Machine, note: Note) -> dict[
         "InstanceType": size.name,
         "MinCount": 1,
         "MaxCount": 1,
-        "UserData": guest.pack(wanted, told),
+        "UserData": userdata,
         "NetworkInterfaces": cards,
         "Placement": {"AvailabilityZone": zone},
         "MetadataOptions": {
@@ -114,7 +124,17 @@ def _request(cloud: Cloud, action: Action, wanted: Machine, note: Note) -> dict[
 
 
 def size_for(cloud: Cloud, wanted: Machine) -> SizeFact:
-    """Return the instance type for a machine; ConnectorError when there is none large enough."""
+    """Return the instance type for a machine: the planned one, else the smallest that fits; ConnectorError if none."""
+    if wanted.size:
+        planned = next((size for size in cloud.sizes() if size.name == wanted.size), None)
+        if planned is None:
+            raise ConnectorError(
+                "cloud.not_found",
+                f"{wanted.name} cannot be of type {wanted.size} - the region lacks it, or the setting types does not "
+                "allow it - plan again",
+                permanent=True,
+            )
+        return planned
     nics = max(1, len(wanted.nics))
     addresses = max((1 + len(nic.aliases) for nic in wanted.nics), default=1)
     size = choose(cloud.sizes(), wanted.cpus, wanted.memory_mib, nics, addresses, wanted.spot)
@@ -149,6 +169,11 @@ def disk_gib(image: Facts) -> int:
 # Cards
 
 
+def public(cloud: Cloud, network: Facts) -> bool:
+    """Tell whether a machine whose first card is in a network gets a public address."""
+    return network.get("access") != "private" and bool(cloud.option("public_addresses", True))
+
+
 def _cards(cloud: Cloud, action: Action, wanted: Machine) -> tuple[list[dict[str, Any]], str]:
     """Return the instance's cards and the zone of their subnets."""
     known = subnets_of(cloud, action, [nic.network for nic in wanted.nics])
@@ -177,8 +202,8 @@ def _cards(cloud: Cloud, action: Action, wanted: Machine) -> tuple[list[dict[str
                 *({"PrivateIpAddress": address, "Primary": False} for address in further),
             ]
         if len(wanted.nics) == 1:
-            # EC2 gives an address at the start only to instances with one card.
-            card["AssociatePublicIpAddress"] = bool(cloud.option("public_addresses", True))
+            # EC2 gives a public address at the start only to instances with one card.
+            card["AssociatePublicIpAddress"] = public(cloud, facts)
         cards.append(card)
     zones = {facts["zone"] for facts in known.values()} or {cloud.zone(wanted.cluster)}
     vpcs = {facts["vpc"] for facts in known.values()}
@@ -200,7 +225,7 @@ def _cards(cloud: Cloud, action: Action, wanted: Machine) -> tuple[list[dict[str
 
 
 def subnets_of(cloud: Cloud, action: Action, keys: list[str]) -> dict[str, Facts]:
-    """Return what networks are, by key: subnet, VPC, zone, range, and the group of their members."""
+    """Return what networks are, by key: subnet, VPC, zone, range, access, and the group of their members."""
     ids: dict[str, str] = {}
     for key in keys:
         identity = action.inputs.get(key, {}).get("external_id")
@@ -287,6 +312,8 @@ def advance(cloud: Cloud, note: Note, seen: Seen) -> Outcome:
             cloud.ec2("AttachVolume", VolumeId=identity, InstanceId=note.thing, Device=device)
         if lacking:
             return note.running("disks are attached")
+        if note.data.get("elastic") and not elastic.given(cloud, note.owner, note.resource, note.key, instance):
+            return note.running("a public address is given")
         cloud.tag(note.thing, hash=note.data["hash"], id=note.thing)
     created = marks.get("step") == markers.step(note.key)
     return Outcome.done(**machine.facts_of(instance, note.data["path"]), created=created)

@@ -12,7 +12,9 @@ from engine.resources import Owner
 PREFIX = "escale:"
 PLAIN_MARKS = ("organization", "project", "deployment", "resource", "step", "hash")
 """Marks that everything carries; the hash comes last, so that what is half made never looks finished."""
-OTHER_MARKS = ("id", "size", "told", "before", "restart", "cancelled", "was", "path")
+OTHER_MARKS = (
+    "id", "size", "told", "before", "restart", "cancelled", "was", "path", "zone", "access", "adopted", "engine",
+)  # fmt: skip
 
 DETACHED = "detached"
 _NOT_A_VALUE = re.compile(r"[^\w\s_.:/=+\-@]", re.UNICODE)

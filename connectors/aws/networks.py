@@ -25,6 +25,7 @@ def create(cloud: Cloud, action: Action, key: str) -> Outcome:
         return Outcome.done(**facts_of(subnet, action.spec["name"], ""), created=False)
     note = Note("network.create", key, action.resource, action.owner)
     note = note.on(name=str(action.spec["name"]), hash=action.spec.get("config_hash", ""))
+    note = note.on(access=str(action.spec.get("access") or ""))
     found = _ours(cloud, action)
     if found is None:
         return note.on(_make(cloud, action, note)["SubnetId"]).running("the subnet is being made")
@@ -41,13 +42,14 @@ def _make(cloud: Cloud, action: Action, note: Note) -> Facts:
         cidr = _cover(cloud, vpc, str(wanted))
     else:
         cidr = _carve(str(vpc["CidrBlock"]), f"{action.owner.deployment_id}/{action.resource}", others)
-    tags = markers.of(action.owner, action.resource, note.key, note.data["name"])
+    tags = markers.of(action.owner, action.resource, note.key, note.data["name"], access=note.data["access"])
+    zone = action.inputs.get("folder:deployment", {}).get("zone") or markers.read(vpc).get("zone")
     try:
         made: Facts = cloud.ec2(
             "CreateSubnet",
             VpcId=vpc["VpcId"],
             CidrBlock=cidr,
-            AvailabilityZone=cloud.zone(),
+            AvailabilityZone=cloud.zone(str(zone) if zone else None),
             TagSpecifications=markers.specification(["subnet"], tags),
         )["Subnet"]
     except Complaint as complaint:
@@ -255,6 +257,7 @@ def facts_of(subnet: Facts, name: str, group: str) -> dict[str, str]:
         "cidr": subnet["CidrBlock"],
         "zone": subnet["AvailabilityZone"],
         "group": group,
+        "access": markers.read(subnet).get("access", ""),
     }
 
 

@@ -38,11 +38,13 @@ def observe(cloud: Cloud, owner: Owner) -> ObservedState:
             "vlan": None,
             "subnet": subnet["CidrBlock"],
             "vpc": subnet["VpcId"],
+            "access": marks.get("access", ""),
         }
         found.append(((subnet["SubnetId"],), _resource(marks, "network", subnet["SubnetId"], attributes)))
     for vpc in cloud.vpcs(ours):
         marks = markers.read(vpc)
         attributes = {"path": [part for part in marks.get("path", "").split("/") if part], "cidr": vpc["CidrBlock"]}
+        attributes["zone"] = marks.get("zone", "")
         rank = (not marks.get("hash"), vpc["VpcId"])
         found.append((rank, _resource(marks, "folder", vpc["VpcId"], attributes)))
     for group in cloud.groups(ours):
@@ -105,7 +107,7 @@ def _machine(cloud: Cloud, owner: Owner, instance: Facts, known: dict[str, Facts
         "cluster": instance.get("Placement", {}).get("AvailabilityZone", ""),
         "instance_uuid": instance["InstanceId"],
         "bios_uuid": instance["InstanceId"],
-        "type": instance["InstanceType"],
+        "size": instance["InstanceType"],
         "spot": instance.get("InstanceLifecycle") == "spot",
         "disks": disks,
         "tools": running,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from connectors.aws import machine
+from connectors.aws import elastic, machine, markers
 from connectors.aws.cloud import Cloud, Facts, vanished
 from connectors.aws.notes import Note
 from connectors.aws.seen import Seen, patient
@@ -98,7 +98,15 @@ def delete(cloud: Cloud, action: Action, key: str) -> Outcome:
     """End the machine. Its system disk goes with it, data disks are set free; one with a disk of others stays."""
     found = machine.locate(cloud, action)
     if found is None:
+        elastic.released(cloud, action.owner, action.resource)
         return Outcome.done("gone already", gone=True)
+    if markers.read(found).get("adopted"):
+        raise ConnectorError(
+            "cloud.foreign",
+            f"The machine {machine.name_of(found)} was left alone - it was adopted, and such a machine is released and "
+            "never deleted - plan again",
+            permanent=True,
+        )
     return end(cloud, Note("machine.delete", key, action.resource, action.owner, found["InstanceId"]), found)
 
 
@@ -123,6 +131,7 @@ def advance_delete(cloud: Cloud, note: Note, seen: Seen) -> Outcome:
     """See whether it is gone."""
     instance = seen.instances.get(note.thing)
     if instance is None or machine.state_of(instance) == "terminated":
+        elastic.released(cloud, note.owner, note.resource)
         return Outcome.done(external_id=note.thing)
     if machine.state_of(instance) != "shutting-down":
         cloud.unless_gone("TerminateInstances", InstanceIds=[note.thing])

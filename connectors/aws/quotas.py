@@ -17,6 +17,8 @@ CODES: dict[str, tuple[str, str]] = {
     "volumes_gib": ("ebs", "L-7A658B76"),
     "volumes_gp2_gib": ("ebs", "L-D18FCD1D"),
     "balancers": ("elasticloadbalancing", "L-69A177A2"),
+    "firewalls": ("vpc", "L-E79EC296"),
+    "addresses": ("ec2", "L-0263D0A3"),
 }
 VOLUME_QUOTAS = {"gp3": "volumes_gib", "gp2": "volumes_gp2_gib"}
 _AGE_S = 300.0
@@ -56,6 +58,8 @@ def facts(
         "balancers": sum(1 for each in balancers.all_of(cloud) if each.get("Type") == "network")
         if "balancers" in known
         else 0,
+        "firewalls": len(cloud.groups()) if "firewalls" in known else 0,
+        "addresses": len(cloud.ec2("DescribeAddresses")["Addresses"]) if "addresses" in known else 0,
         **{
             name: sum(volume["Size"] for volume in volumes if volume["VolumeType"] == kind)
             for kind, name in VOLUME_QUOTAS.items()

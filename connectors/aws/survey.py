@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from connectors.aws import markers, quotas
+from connectors.aws import guest, markers, quotas
 from connectors.aws.cloud import VOLUME_TYPES, Cloud, Facts
 from connectors.aws.faults import Complaint
 from connectors.aws.making import disk_gib
@@ -63,6 +63,11 @@ PERMISSIONS: dict[str, Mapping[str, Any]] = {
     "DescribeRouteTables": {},
     "DescribeNetworkInterfaces": {},
     "DescribeAvailabilityZones": {},
+    "AllocateAddress": {},
+    "AssociateAddress": {},
+    "DisassociateAddress": {},
+    "ReleaseAddress": {},
+    "DescribeAddresses": {},
 }
 _NO_DRY_RUN = frozenset({"AssociateVpcCidrBlock"})
 
@@ -81,6 +86,7 @@ def inventory(cloud: Cloud) -> Inventory:
         machines=running,
         sizes=cloud.sizes(),
         quotas=known,
+        userdata_bytes=guest.MAX_BYTES,
     )
 
 

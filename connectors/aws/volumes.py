@@ -22,9 +22,10 @@ def create(cloud: Cloud, action: Action, key: str) -> Outcome:
         tags = markers.of(
             action.owner, action.resource, key, str(action.spec["name"]), hash=action.spec.get("config_hash", "")
         )
+        zone = action.inputs.get("folder:deployment", {}).get("zone")
         made = cloud.ec2(
             "CreateVolume",
-            AvailabilityZone=cloud.zone(),
+            AvailabilityZone=cloud.zone(str(zone) if zone else None),
             Size=int(action.spec["size_gib"]),
             VolumeType=kind,
             ClientToken=markers.token(key, cloud.memory.burnt.get(key, 0)),

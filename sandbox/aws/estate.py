@@ -449,7 +449,7 @@ class Estate:
             wire.put(item, f"{place}/code", _CODES["terminated"])
             wire.put(item, "stateReason/code", "Server.InternalError")
             wire.put(item, "stateReason/message", "Server.InternalError: Internal error on launch")
-        elif now < thing.until and thing.state in _CODES:
+        elif (now < thing.until or thing.doomed) and thing.state in _CODES:
             wire.put(item, f"{place}/name", thing.state)
             wire.put(item, f"{place}/code", _CODES[thing.state])
         elif thing.state == "shutting-down" and now >= thing.until:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import base64
-import re
+import hashlib
+import time
 import uuid
 from collections.abc import Mapping
 from typing import Any
@@ -116,6 +117,8 @@ class AwsBench:
 
     def put_disk(self, machine: str) -> None:
         made = self.client("ec2").create_volume(AvailabilityZone=self.zone, Size=1, VolumeType="gp3")
+        while self.client("ec2").describe_volumes(VolumeIds=[made["VolumeId"]])["Volumes"][0]["State"] == "creating":
+            time.sleep(0.01)
         self.client("ec2").attach_volume(VolumeId=made["VolumeId"], InstanceId=machine, Device="/dev/sdo")
 
     def hold(self, volume: Mapping[str, Any]) -> str:
@@ -159,9 +162,8 @@ class AwsBench:
         return guest.unpack(base64.b64decode(told["UserData"]["Value"]))
 
     def instance_id(self, machine: str) -> str:
-        found = re.search(r"^told=(\S+)$", self.userdata(machine), re.MULTILINE)
-        assert found
-        return found[1]
+        # EC2's id is for life: the agent takes a document in anew when its digest is another one.
+        return hashlib.sha256(self.userdata(machine).encode()).hexdigest()
 
     def machines(self) -> int:
         return sum(
