@@ -21,11 +21,12 @@ from apps.inventory.models import THING_KINDS, Machine, Thing, View
 from apps.tenancy.access import Principal, find_named, require
 from apps.tenancy.faults import Fault, fault
 from apps.tenancy.models import Role
-from apps.tenancy.pages import back, find, flash_fault, page, rows_of
+from apps.tenancy.pages import PAGE_ROWS, back, find, flash_fault, page, rows_of
 from apps.tenancy.querysets import as_uuid
 
 SECTION = {"section": "inventory"}
 DAYS = (1, 7, 30, 365)
+SIZES = (50, 100, 200)
 _LABELS = ("cloud", "power", "owner", "cluster", "host", "pool", "folder", "network", "datastore", "tag", "address",
            "guest", "type", "tools", "snapshots", "uid")  # fmt: skip
 
@@ -76,6 +77,8 @@ def index(request: HttpRequest, principal: Principal) -> HttpResponseBase:
         "body": body,
         "columns": [{"column": column, **_sorting(request, column, order[0])} for column in columns],
         "narrowed": bool(context["filters"]),
+        "sizes": SIZES,
+        "limit": next((size for size in SIZES if str(size) == given.get("limit")), PAGE_ROWS),
     }
     return render(request, "inventory/list.html", SECTION | context)
 

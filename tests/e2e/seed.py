@@ -18,9 +18,11 @@ def seed(password: str, folder: Path) -> dict[str, Any]:
     """Make the scene, and the fake clouds that answer; their worlds are files in the folder."""
     from apps.clouds import services as clouds
     from apps.tenancy.access import System
+    from tests.e2e.estate import fill_estate
     from tests.e2e.scene import make_scene
 
     scene = make_scene(password)
+    estate = fill_estate(scene.clouds["paris"], scene.clouds["frankfurt"])
     stranger(password)
     for name, duration_s in CLOUDS.items():
         cloud = clouds.register_cloud(
@@ -35,6 +37,7 @@ def seed(password: str, folder: Path) -> dict[str, Any]:
         )
         assert clouds.refresh(cloud).ok
     return {
+        "estate": estate,
         "designs": {name: str(row.pk) for name, row in scene.designs.items()},
         "plans": {name: str(row.pk) for name, row in scene.plans.items()},
         "deployments": {name: str(row.pk) for name, row in scene.deployments.items()},
