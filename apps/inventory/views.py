@@ -52,6 +52,7 @@ def index(request: HttpRequest, principal: Principal) -> HttpResponseBase:
         "filters": _filters(given, names),
         "saved": View.objects.visible_to(principal).filter(kind=kind).select_related("owner"),
         "view": _view(principal, given.get("view")),
+        "may_onboard": principal.may_somewhere(Role.ARCHITECT),
         "may_sync": principal.may(Role.OPERATOR),
         "may_share": principal.may(Role.OPERATOR),
         "is_admin": principal.may(Role.ADMIN),
@@ -118,7 +119,7 @@ def machine(request: HttpRequest, principal: Principal, machine_id: uuid.UUID) -
         "disk": cells.size(row.disk_gib),
         "disks": row.facts.get("disks") or [],
         "nics": row.facts.get("nics") or [],
-        "may_onboard": principal.may(Role.ARCHITECT),
+        "may_onboard": principal.may_somewhere(Role.ARCHITECT),
     }
     return render(request, "inventory/machine.html", SECTION | context)
 

@@ -78,7 +78,7 @@
   // Shortcuts; a page with keys of its own says so (data-own-keys) and keeps all but Escape.
   const ownKeys = "ownKeys" in root.dataset;
   let pending = "";
-  const GO = { o: "/", d: "/designs/", p: "/deployments/", c: "/clouds/", a: "/activity/" };
+  const GO = { o: "/", d: "/designs/", p: "/deployments/", c: "/clouds/", i: "/inventory/", a: "/activity/" };
   const rows = () => [...document.querySelectorAll("main .table tbody a.main, main .rows a.main")];
   document.addEventListener("keydown", (event) => {
     if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k" && palette) {

@@ -15,6 +15,7 @@ from apps.blueprints.models import Blueprint
 from apps.clouds.models import Cloud
 from apps.clouds.services import capacity
 from apps.deployments.models import Deployment
+from apps.inventory import searching
 from apps.operations.models import Operation
 from apps.operations.showing import progress
 from apps.tenancy.access import Principal
@@ -90,6 +91,7 @@ def _found(principal: Principal, query: str) -> list[dict[str, Any]]:
     )
     clouds = Cloud.objects.visible_to(principal).filter(name__icontains=query)
     operations = Operation.objects.visible_to(principal).filter(title__icontains=query)
+    machines = searching.machines(principal, {"q": [query]}).order_by("name", "id").select_related("cloud")
     groups = [
         (
             _("Deployments"),
@@ -102,6 +104,11 @@ def _found(principal: Principal, query: str) -> list[dict[str, Any]]:
             [(b.name, reverse("design", args=[b.pk]), b.project.name) for b in designs[:HITS]],
         ),
         (_("Clouds"), "cloud", [(str(c), reverse("cloud", args=[c.name]), c.region) for c in clouds[:HITS]]),
+        (
+            _("Machines"),
+            "server",
+            [(m.name, reverse("inventory-machine", args=[m.pk]), str(m.cloud)) for m in machines[:HITS]],
+        ),
         (_("Operations"), "activity", [(o.title, reverse("operation", args=[o.pk]), "") for o in operations[:HITS]]),
     ]
     return [_group(title, icon, hits) for title, icon, hits in groups if hits]
@@ -113,6 +120,8 @@ def _commands(principal: Principal, query: str) -> list[dict[str, Any]]:
         (_("Go to designs"), reverse("designs"), "G D"),
         (_("Go to deployments"), reverse("deployments"), "G P"),
         (_("Go to clouds"), reverse("clouds"), "G C"),
+        (_("Go to the inventory"), reverse("inventory"), "G I"),
+        (_("Capacity of the clouds"), reverse("inventory-capacity"), ""),
         (_("Go to activity"), reverse("activity"), "G A"),
         (_("Issue an API token"), reverse("tokens"), ""),
         (_("Change theme or language"), reverse("profile"), ""),
