@@ -138,6 +138,7 @@ class Simulator:
         self._account, self._password = username, password
         self._strict, self._ephemeral, self._machines = strict, ephemeral, machines
         self._role_missing = tuple(role_missing)
+        self._generation = 0
         self._guest_delay_ms = guest_delay_ms
         self._method_delays = dict(method_delays or {})
         self._ready_timeout_s = ready_timeout_s
@@ -155,7 +156,8 @@ class Simulator:
             str(binary), "--name", self.name, "--flavour", self.flavour, "--home", str(self.home),
             "--listen", f"127.0.0.1:{self.port}", "--guest-delay", f"{self._guest_delay_ms}ms",
             "--method-delay", delays, "--machines", str(self._machines),
-            "--role-missing", ",".join(self._role_missing), "--stop-on-eof",
+            "--role-missing", ",".join(self._role_missing), "--generation", str(self._generation),
+            "--stop-on-eof",
         ]  # fmt: skip
         command += ["--strict"] * self._strict + ["--ephemeral"] * self._ephemeral
         secrets = {"ESCALE_VCENTER_USERNAME": self._account, "ESCALE_VCENTER_PASSWORD": self._password}
@@ -200,6 +202,16 @@ class Simulator:
     def restart(self) -> Self:
         """Stop and start again at the same port with the same home."""
         self._end(signal.SIGTERM)
+        return self.start()
+
+    def rebuild(self) -> Self:
+        """Kill the process and start from scratch at the same address: nothing has the reference that it had.
+
+        Account, password and certificate stay; the instance UUID, all machines' UUIDs and all references change.
+        """
+        self._end(signal.SIGKILL)
+        (self.home / "inventory.json").unlink(missing_ok=True)
+        self._generation += 1
         return self.start()
 
     def _end(self, how: signal.Signals) -> None:
@@ -344,6 +356,14 @@ class Simulator:
     def take_privileges(self, *privileges: str) -> None:
         """Let the administrator's account lack these privileges and no others."""
         self.set_account(self.username, missing=privileges)
+
+    def set_clock(self, offset_s: float) -> None:
+        """Put the vCenter's clock forward, or back below zero; reset() puts it right."""
+        self._control("PUT", f"/clock?offset_ms={round(offset_s * 1000)}")
+
+    def set_idle_timeout(self, seconds: float) -> None:
+        """End sessions that have called nothing for so long, with their next call; reset() makes it half an hour."""
+        self._control("PUT", f"/sessions/idle?ms={round(seconds * 1000)}")
 
     def forget_versions(self) -> int:
         """Make every version of every property collector unknown; return how many collectors there were."""

@@ -1,4 +1,20 @@
-"""A proxy that stands before a vCenter and breaks chosen calls: before it saw them, or after it has done them."""
+"""A proxy that stands before a vCenter and breaks chosen calls: before it saw them, or after it has done them.
+
+What it can do to a call, by the word given to ``arm``:
+
+==================  ==================================================================================================
+``before``          the connection is cut, and the vCenter never saw the call
+``after``           the vCenter has done it, and the connection is cut before the answer
+``half``            as ``after``, with half of the answer
+``fault:NAME``      a SOAP fault of this vSphere type is answered, and the vCenter never saw the call
+``status:NUMBER``   so does an HTTP status with a page for people, as a gateway before a vCenter that is starting
+``delay:SECONDS``   the call waits, then goes on
+``logout``          the vCenter has done it and the answer comes, but the session is over
+==================  ==================================================================================================
+
+Instead of a word, a function without arguments may be given: it is run when the vCenter has done the call and before
+the answer goes out, for example to kill the vCenter.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +28,9 @@ import re
 import socket
 import ssl
 import threading
+import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -21,6 +39,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
+Breakage = str | Callable[[], object]
 
 
 def self_signed(folder: Path) -> tuple[Path, str]:
@@ -55,7 +75,7 @@ class Breaker:
         certificate, self.thumbprint = self_signed(folder)
         self._context = ssl._create_unverified_context()
         self._lock = threading.Lock()
-        self._rules: dict[str, list[str]] = {}
+        self._rules: dict[str, list[Breakage]] = {}
         self.seen: Counter[str] = Counter()
         self.forwarded: Counter[str] = Counter()
         breaker = self
@@ -99,8 +119,11 @@ class Breaker:
         self._server.shutdown()
         self._server.server_close()
 
-    def arm(self, method: str, how: str, times: int = 1) -> None:
-        """Break the next calls of a method: ``"before"`` or ``"after"`` the vCenter has seen them."""
+    def arm(self, method: str, how: Breakage, times: int = 1) -> None:
+        """Break the next calls of a method; ``how`` is a word of the table above, or a function.
+
+        Calls that were armed one after the other are broken in this order.
+        """
         with self._lock:
             self._rules.setdefault(method, []).extend([how] * times)
 
@@ -117,32 +140,88 @@ class Breaker:
         with self._lock:
             self.seen[method] += 1
             rules = self._rules.get(method, [])
-            how = rules.pop(0) if rules else ""
-        if how == "before":
+            how: Breakage = rules.pop(0) if rules else ""
+        word, _, detail = how.partition(":") if isinstance(how, str) else ("", "", "")
+        if word == "before":
             return self._cut(request)
+        if word == "fault":
+            return self._answer(request, 500, "text/xml", _fault(detail))
+        if word == "status":
+            return self._answer(
+                request, int(detail), "text/html", b"<html><body><h1>no healthy upstream</h1></body></html>"
+            )
+        if word == "delay":
+            time.sleep(float(detail))
         upstream = getattr(request, "upstream", None)
         if upstream is None:
             upstream = http.client.HTTPSConnection("127.0.0.1", self.upstream, timeout=60, context=self._context)
             request.upstream = upstream  # type: ignore[attr-defined]
         headers = {name: value for name, value in request.headers.items() if name.lower() != "host"}
-        upstream.request(request.command, request.path, body or None, headers)
-        response = upstream.getresponse()
-        content = response.read()
+        try:
+            upstream.request(request.command, request.path, body or None, headers)
+            response = upstream.getresponse()
+            content = response.read()
+        except (OSError, http.client.HTTPException):  # the vCenter died
+            return self._cut(request)
         with self._lock:
             self.forwarded[method] += 1
-        if how == "after":
+        if word == "after":
             return self._cut(request)
+        if word == "logout":
+            self._log_out(headers)
+        if callable(how):
+            how()
         request.send_response(response.status)
         for name, value in response.getheaders():
             if name.lower() not in ("transfer-encoding", "content-length", "connection", "date", "server"):
                 request.send_header(name, value)
         request.send_header("Content-Length", str(len(content)))
         request.end_headers()
+        if word == "half":
+            request.wfile.write(content[: len(content) // 2])
+            request.wfile.flush()
+            return self._cut(request)
         request.wfile.write(content)
         request.wfile.flush()
         return None
+
+    def _answer(self, request: http.server.BaseHTTPRequestHandler, status: int, kind: str, content: bytes) -> None:
+        request.send_response(status)
+        request.send_header("Content-Type", kind)
+        request.send_header("Content-Length", str(len(content)))
+        request.end_headers()
+        request.wfile.write(content)
+        request.wfile.flush()
+
+    def _log_out(self, headers: dict[str, str]) -> None:
+        """End the session of a call's cookie at the vCenter."""
+        connection = http.client.HTTPSConnection("127.0.0.1", self.upstream, timeout=60, context=self._context)
+        body = _envelope('<Logout xmlns="urn:vim25"><_this type="SessionManager">SessionManager</_this></Logout>')
+        wanted = {name: value for name, value in headers.items() if name.lower() in ("cookie", "soapaction")}
+        try:
+            connection.request("POST", "/sdk", body, {"Content-Type": "text/xml", **wanted})
+            connection.getresponse().read()
+        finally:
+            connection.close()
 
     def _cut(self, request: http.server.BaseHTTPRequestHandler) -> None:
         request.close_connection = True
         with contextlib.suppress(OSError):
             request.connection.shutdown(socket.SHUT_RDWR)
+
+
+def _envelope(inside: str) -> bytes:
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?><soapenv:Envelope '
+        'xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/" xmlns:xsd="http://www.w3.org/2001/XMLSchema" '
+        'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"><soapenv:Body>'
+        f"{inside}</soapenv:Body></soapenv:Envelope>"
+    ).encode()
+
+
+def _fault(name: str) -> bytes:
+    """Return the SOAP fault of a vSphere fault type without properties."""
+    return _envelope(
+        "<soapenv:Fault><faultcode>ServerFaultCode</faultcode><faultstring>injected by the test</faultstring>"
+        f'<detail><{name}Fault xmlns="urn:vim25" xsi:type="{name}"></{name}Fault></detail></soapenv:Fault>'
+    )

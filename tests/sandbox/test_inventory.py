@@ -12,7 +12,7 @@ KINDS = [
 ]  # fmt: skip
 
 
-@pytest.fixture(scope="module", params=["private", "ovh", "ibm", "vmc"])
+@pytest.fixture(scope="module", params=["private", "ovh", "ibm", "vmc", "evs"])
 def any_flavour(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[VSphere]:
     flavour = request.param
     home = tmp_path_factory.mktemp(flavour)
@@ -27,9 +27,9 @@ def test_pyvmomi_reads_every_property_of_every_object(any_flavour: VSphere, kind
     assert all(values["name"] for values in found.values())
 
 
-def test_there_are_two_clusters_of_several_hosts_that_could_run_something(any_flavour: VSphere) -> None:
+def test_there_are_clusters_of_several_hosts_that_could_run_something(any_flavour: VSphere) -> None:
     clusters = any_flavour.read(vim.ClusterComputeResource, "summary", "host")
-    assert len(clusters) >= 2
+    assert len(clusters) >= (1 if any_flavour.simulator.flavour == "evs" else 2)
     for values in clusters.values():
         hosts = len(values["host"])
         assert hosts >= 2
@@ -88,6 +88,36 @@ def test_vmware_cloud_on_aws_has_its_names(tmp_path_factory: pytest.TempPathFact
         assert "Compute-ResourcePool" in vc.names(vim.ResourcePool)
         assert "WorkloadDatastore" in vc.names(vim.Datastore)
         assert "Workloads" in vc.names(vim.Folder)
+
+
+def test_pools_reserve_a_share_and_hosts_are_of_several_makes(any_flavour: VSphere) -> None:
+    models = {v["summary"].hardware.model for v in any_flavour.read(vim.HostSystem, "summary").values()}
+    assert all(models)
+    for values in any_flavour.read(vim.ResourcePool, "config", "parent").values():
+        if isinstance(values["parent"], vim.ResourcePool):
+            assert values["config"].memoryAllocation.reservation >= 0
+    reserved = [v["config"].cpuAllocation.reservation for v in any_flavour.read(vim.ResourcePool, "config").values()]
+    assert any_flavour.simulator.flavour == "evs" or max(reserved) > 10_000
+
+
+def test_segments_of_nsx_are_told_by_their_backing() -> None:
+    with Simulator("oregon", "vmc", ephemeral=True) as oregon, session(oregon) as vc:
+        found = {
+            v["name"]: v["config"] for v in vc.read(vim.dvs.DistributedVirtualPortgroup, "name", "config").values()
+        }
+        segment = found["compute-segment"]
+        assert segment.backingType == "nsx"
+        assert segment.segmentId == "/infra/tier-1s/cgw/segments/compute-segment"
+        assert segment.logicalSwitchUuid
+        assert {c.backingType for name, c in found.items() if "Uplink" in name} != {"nsx"}
+
+
+def test_amazon_evs_is_one_cluster_of_bare_metal_on_vsan() -> None:
+    with Simulator("ireland", "evs", ephemeral=True) as ireland, session(ireland) as vc:
+        assert ireland.username == "administrator@vsphere.local"
+        hosts = vc.read(vim.HostSystem, "summary").values()
+        assert [h["summary"].hardware.model for h in hosts] == ["i4i.metal"] * 4
+        assert {v["summary"].type for v in vc.read(vim.Datastore, "summary").values()} == {"vsan"}
 
 
 def test_references_are_the_same_at_every_start_and_unlike_in_another_flavour(

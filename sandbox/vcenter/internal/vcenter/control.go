@@ -54,6 +54,8 @@ func (c *controlServer) handler() http.Handler {
 	mux.HandleFunc("DELETE /faults", c.clearFaults)
 	mux.HandleFunc("GET /sessions", c.sessions)
 	mux.HandleFunc("DELETE /sessions", c.expireSessions)
+	mux.HandleFunc("PUT /sessions/idle", c.setIdle)
+	mux.HandleFunc("PUT /clock", c.setClock)
 	mux.HandleFunc("POST /collectors/forget", c.forget)
 	mux.HandleFunc("POST /churn", c.churn)
 	mux.HandleFunc("GET /accounts", c.accounts)
@@ -89,6 +91,8 @@ func (c *controlServer) reset(w http.ResponseWriter, r *http.Request) {
 	g.mu.Lock()
 	g.calls, g.rules, g.delays = map[string]int{}, nil, maps.Clone(c.vc.settings.MethodDelays)
 	g.mu.Unlock()
+	c.vc.sessions.setIdle(idleTimeout)
+	c.vc.skew.Store(c.vc.settings.ClockOffset.Milliseconds())
 	c.unhang(w, r)
 }
 
@@ -157,6 +161,28 @@ func (c *controlServer) sessions(w http.ResponseWriter, _ *http.Request) {
 
 func (c *controlServer) expireSessions(w http.ResponseWriter, _ *http.Request) {
 	reply(w, map[string]int{"expired": c.vc.sessions.expireAll()})
+}
+
+// setIdle changes how long a session may call nothing before it ends.
+func (c *controlServer) setIdle(w http.ResponseWriter, r *http.Request) {
+	ms, err := strconv.Atoi(r.URL.Query().Get("ms"))
+	if err != nil || ms < 1 {
+		http.Error(w, "ms must be a number of milliseconds", http.StatusBadRequest)
+		return
+	}
+	c.vc.sessions.setIdle(time.Duration(ms) * time.Millisecond)
+	reply(w, map[string]int{"ms": ms})
+}
+
+// setClock puts the vCenter's clock forward or, below zero, back.
+func (c *controlServer) setClock(w http.ResponseWriter, r *http.Request) {
+	ms, err := strconv.ParseInt(r.URL.Query().Get("offset_ms"), 10, 64)
+	if err != nil {
+		http.Error(w, "offset_ms must be a number of milliseconds", http.StatusBadRequest)
+		return
+	}
+	c.vc.skew.Store(ms)
+	reply(w, map[string]int64{"offset_ms": ms})
 }
 
 func (c *controlServer) forget(w http.ResponseWriter, _ *http.Request) {

@@ -1,6 +1,8 @@
 package vcenter
 
 import (
+	"time"
+
 	"github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/soap"
@@ -16,6 +18,12 @@ func (vc *VCenter) answerRefresh(_ *simulator.Context, m *simulator.Method) soap
 		return &methods.RefreshDatastoreStorageInfoBody{Res: &types.RefreshDatastoreStorageInfoResponse{}}
 	}
 	return &methods.RefreshDatastoreBody{Res: &types.RefreshDatastoreResponse{}}
+}
+
+// answerTime follows ServiceInstance.CurrentTime, by a clock that may be wrong.
+func (vc *VCenter) answerTime(*simulator.Context, *simulator.Method) soap.HasFault {
+	now := time.Now().UTC().Add(time.Duration(vc.skew.Load()) * time.Millisecond)
+	return &methods.CurrentTimeBody{Res: &types.CurrentTimeResponse{Returnval: now}}
 }
 
 // answerMarkTemplate follows VirtualMachine.MarkAsTemplate, and announces the change, which the library does not.

@@ -1,6 +1,7 @@
 package vcenter
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path"
@@ -96,8 +97,21 @@ func (b *builder) raiseSwitch(plan Flavour) *simulator.DistributedVirtualSwitch 
 			AutoExpand: types.NewBool(true), DefaultPortConfig: vlan(pg.VLAN),
 		}}}))
 		b.vc.guests.setSubnet(pg.Name, pg.Subnet)
+		if pg.NSX {
+			b.asSegment(dvs, pg.Name)
+		}
 	}
 	return dvs
+}
+
+// asSegment makes a port group the shadow of an NSX segment: DVPortgroupConfigInfo.backingType and segmentId.
+func (b *builder) asSegment(dvs *simulator.DistributedVirtualSwitch, name string) {
+	if pg, ok := b.vc.registry.FindByName(name, portgroupsOf(b.ctx, dvs)).(*simulator.DistributedVirtualPortgroup); ok {
+		pg.Config.BackingType = "nsx"
+		pg.Config.SegmentId = "/infra/tier-1s/cgw/segments/" + name
+		pg.Config.LogicalSwitchUuid = uuid.NewSHA1(uuid.NameSpaceURL, []byte(b.vc.uuid+"segment"+name)).String()
+		pg.Config.TransportZoneUuid = uuid.NewSHA1(uuid.NameSpaceURL, []byte(b.vc.uuid+"zone")).String()
+	}
 }
 
 func portgroupsOf(ctx *simulator.Context, dvs *simulator.DistributedVirtualSwitch) (refs []types.ManagedObjectReference) {
@@ -131,8 +145,8 @@ func (b *builder) raiseCluster(plan ClusterPlan, dvs *simulator.DistributedVirtu
 		b.equip(b.vc.registry.Get(host).(*simulator.HostSystem), plan)
 	}
 	sumCluster(cluster, plan)
-	for _, pool := range plan.Pools {
-		b.raisePool(*cluster.ResourcePool, pool)
+	for i, pool := range plan.Pools {
+		b.raisePool(*cluster.ResourcePool, pool, plan, int64(i))
 	}
 }
 
@@ -141,7 +155,7 @@ func (b *builder) equip(host *simulator.HostSystem, plan ClusterPlan) {
 	id := uuid.NewSHA1(uuid.NameSpaceURL, []byte(b.vc.uuid+host.Name)).String()
 	memory := plan.MemoryGiB * gib
 	summary := host.Summary.Hardware
-	summary.Vendor, summary.Model, summary.Uuid = "Dell Inc.", "PowerEdge R7625", id
+	summary.Vendor, summary.Model, summary.Uuid = cmp.Or(plan.Vendor, "Dell Inc."), cmp.Or(plan.Model, "PowerEdge R7625"), id
 	summary.CpuModel, summary.CpuMhz = plan.CPUModel, plan.MHz
 	summary.NumCpuPkgs, summary.NumCpuCores, summary.NumCpuThreads = plan.Sockets, plan.Cores, 2*plan.Cores
 	summary.MemorySize = memory
@@ -151,9 +165,11 @@ func (b *builder) equip(host *simulator.HostSystem, plan ClusterPlan) {
 	hardware.CpuInfo = types.HostCpuInfo{NumCpuPackages: plan.Sockets, NumCpuCores: plan.Cores,
 		NumCpuThreads: 2 * plan.Cores, Hz: int64(plan.MHz) * 1_000_000}
 	host.Hardware = &hardware
-	host.Summary.Config.Product = &types.AboutInfo{Name: "VMware ESXi", FullName: "VMware ESXi " + esxiVersion + " build-22380479",
-		Vendor: "VMware, Inc.", Version: esxiVersion, Build: "22380479", OsType: "vmnix-x86",
-		ProductLineId: "embeddedEsx", ApiType: "HostAgent", ApiVersion: esxiVersion + ".0"}
+	version := cmp.Or(plan.ESXi, esxiVersion)
+	build := map[string]string{esxiVersion: "22380479", "7.0.2": "17867351"}[version]
+	host.Summary.Config.Product = &types.AboutInfo{Name: "VMware ESXi", FullName: "VMware ESXi " + version + " build-" + build,
+		Vendor: "VMware, Inc.", Version: version, Build: build, OsType: "vmnix-x86",
+		ProductLineId: "embeddedEsx", ApiType: "HostAgent", ApiVersion: version + ".0"}
 	host.Config.Product = *host.Summary.Config.Product
 	host.Runtime.ConnectionState = types.HostSystemConnectionStateConnected
 	host.Runtime.PowerState = types.HostSystemPowerStatePoweredOn
@@ -170,13 +186,19 @@ func sumCluster(cluster *simulator.ClusterComputeResource, plan ClusterPlan) {
 	s.NumHosts, s.NumEffectiveHosts = n, n
 }
 
-// raisePool creates one resource pool below parent.
-func (b *builder) raisePool(parent types.ManagedObjectReference, name string) {
+// raisePool creates one resource pool below parent; the first ones have a share of the cluster reserved.
+func (b *builder) raisePool(parent types.ManagedObjectReference, name string, plan ClusterPlan, number int64) {
 	if b.err != nil {
 		return
 	}
 	pool := b.vc.registry.Get(parent).(*simulator.ResourcePool)
-	b.must(pool.CreateResourcePool(b.ctx, &types.CreateResourcePool{This: parent, Name: name, Spec: types.DefaultResourceConfigSpec()}))
+	spec := types.DefaultResourceConfigSpec()
+	if percent := 20 - 10*number; percent > 0 {
+		hosts := int64(len(plan.Hosts))
+		spec.CpuAllocation.Reservation = types.NewInt64(hosts * int64(plan.Cores) * int64(plan.MHz) * percent / 100)
+		spec.MemoryAllocation.Reservation = types.NewInt64(hosts * plan.MemoryGiB * 1024 * percent / 100)
+	}
+	b.must(pool.CreateResourcePool(b.ctx, &types.CreateResourcePool{This: parent, Name: name, Spec: spec}))
 }
 
 // raiseDatastore mounts a folder of HOME/datastores on the hosts of the plan's clusters.

@@ -2,6 +2,7 @@ package vcenter
 
 import (
 	"github.com/vmware/govmomi/simulator"
+	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/types"
 )
 
@@ -88,4 +89,17 @@ func (vc *VCenter) eventOf(vm *simulator.VirtualMachine) types.VmEvent {
 func (vc *VCenter) post(ctx *simulator.Context, event types.BaseEvent) {
 	manager := vc.registry.EventManager()
 	ctx.WithLock(manager, func() { manager.PostEvent(ctx, &types.PostEvent{EventToPost: event}) })
+}
+
+// showLatest keeps EventManager.latestEvent, which the library does not.
+func (vc *VCenter) showLatest(ctx *simulator.Context, manager *simulator.EventManager) {
+	ctx.WithLock(manager, func() {
+		body, ok := manager.QueryEvents(ctx, &types.QueryEvents{Filter: types.EventFilterSpec{MaxCount: 1}}).(*methods.QueryEventsBody)
+		if !ok || body.Res == nil {
+			return
+		}
+		if events := body.Res.Returnval; len(events) > 0 {
+			manager.LatestEvent = events[0]
+		}
+	})
 }

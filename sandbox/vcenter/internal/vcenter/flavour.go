@@ -28,6 +28,9 @@ type Flavour struct {
 type ClusterPlan struct {
 	Name      string
 	Hosts     []string
+	Vendor    string // of the hosts; Dell's when empty
+	Model     string
+	ESXi      string // version, the newest that the library knows when empty
 	CPUModel  string
 	Sockets   int16
 	Cores     int16 // a host
@@ -50,6 +53,7 @@ type PortgroupPlan struct {
 	Name   string
 	VLAN   int32
 	Subnet string
+	NSX    bool // a segment of NSX, made in NSX
 }
 
 // MachinePlan describes a template or a machine that exists from the start.
@@ -69,7 +73,7 @@ type MachinePlan struct {
 	Off        bool
 }
 
-var flavours = []Flavour{privateFlavour, ovhFlavour, ibmFlavour, vmcFlavour}
+var flavours = []Flavour{privateFlavour, ovhFlavour, ibmFlavour, vmcFlavour, evsFlavour}
 
 // FlavourNames lists what --flavour takes.
 func FlavourNames() []string {

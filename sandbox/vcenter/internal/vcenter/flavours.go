@@ -1,6 +1,6 @@
 package vcenter
 
-// The four estates. Names follow what the providers deliver: see README.md, "Flavours".
+// The estates. Names follow what the providers deliver: see README.md, "Flavours".
 
 var privateFlavour = Flavour{
 	Name: "private", Account: "administrator@vsphere.local", Version: "8.0.3", Build: "24322831",
@@ -8,8 +8,9 @@ var privateFlavour = Flavour{
 	Clusters: []ClusterPlan{
 		{Name: "Compute-A", Hosts: numbered("esx-a%02d.paris.example", 4), CPUModel: "AMD EPYC 9354 32-Core Processor",
 			Sockets: 2, Cores: 64, MHz: 3250, MemoryGiB: 768, Pools: []string{"Production", "Development"}},
-		{Name: "Compute-B", Hosts: numbered("esx-b%02d.paris.example", 3), CPUModel: "Intel(R) Xeon(R) Gold 6338 CPU @ 2.00GHz",
-			Sockets: 2, Cores: 64, MHz: 2000, MemoryGiB: 512, Pools: []string{"Laboratory"}},
+		{Name: "Compute-B", Hosts: numbered("esx-b%02d.paris.example", 3), Model: "PowerEdge R650", ESXi: "7.0.2",
+			CPUModel: "Intel(R) Xeon(R) Gold 6338 CPU @ 2.00GHz",
+			Sockets:  2, Cores: 64, MHz: 2000, MemoryGiB: 512, Pools: []string{"Laboratory"}},
 	},
 	Datastores: []DatastorePlan{
 		{Name: "nvme-a", Type: "VMFS", CapacityGiB: 20480, ForeignGiB: 2048, Clusters: []string{"Compute-A"}},
@@ -71,8 +72,9 @@ var ibmFlavour = Flavour{
 	Name: "ibm", Account: "ic4vroot@vsphere.local", Version: "8.0.2", Build: "22617221",
 	Datacenter: "datacenter1",
 	Clusters: []ClusterPlan{
-		{Name: "cluster1", Hosts: numbered("host%03d.escale-fra02.ibm.example", 4), CPUModel: "Intel(R) Xeon(R) Gold 6248 CPU @ 2.50GHz",
-			Sockets: 2, Cores: 40, MHz: 2500, MemoryGiB: 384, Pools: []string{"workload"}},
+		{Name: "cluster1", Hosts: numbered("host%03d.escale-fra02.ibm.example", 4), Vendor: "Supermicro", Model: "SYS-1029U-TRT",
+			CPUModel: "Intel(R) Xeon(R) Gold 6248 CPU @ 2.50GHz",
+			Sockets:  2, Cores: 40, MHz: 2500, MemoryGiB: 384, Pools: []string{"workload"}},
 		{Name: "edge-cluster", Hosts: numbered("edge%03d.escale-fra02.ibm.example", 2), CPUModel: "Intel(R) Xeon(R) Silver 4210 CPU @ 2.20GHz",
 			Sockets: 2, Cores: 20, MHz: 2200, MemoryGiB: 192},
 	},
@@ -99,10 +101,12 @@ var vmcFlavour = Flavour{
 	Name: "vmc", Account: "cloudadmin@vmc.local", Version: "8.0.3", Build: "24201990",
 	Datacenter: "SDDC-Datacenter",
 	Clusters: []ClusterPlan{
-		{Name: "Cluster-1", Hosts: numbered("10.2.32.%d", 3), CPUModel: "Intel(R) Xeon(R) Platinum 8259CL CPU @ 2.50GHz",
-			Sockets: 2, Cores: 36, MHz: 2300, MemoryGiB: 512, Pools: []string{"Mgmt-ResourcePool", "Compute-ResourcePool"}},
-		{Name: "Cluster-2", Hosts: numbered("10.2.33.%d", 3), CPUModel: "Intel(R) Xeon(R) Platinum 8375C CPU @ 2.90GHz",
-			Sockets: 2, Cores: 64, MHz: 3500, MemoryGiB: 1024, Pools: []string{"Compute-ResourcePool"}},
+		{Name: "Cluster-1", Hosts: numbered("10.2.32.%d", 3), Vendor: "Amazon EC2", Model: "i3en.metal",
+			CPUModel: "Intel(R) Xeon(R) Platinum 8259CL CPU @ 2.50GHz",
+			Sockets:  2, Cores: 36, MHz: 2300, MemoryGiB: 512, Pools: []string{"Mgmt-ResourcePool", "Compute-ResourcePool"}},
+		{Name: "Cluster-2", Hosts: numbered("10.2.33.%d", 3), Vendor: "Amazon EC2", Model: "i4i.metal",
+			CPUModel: "Intel(R) Xeon(R) Platinum 8375C CPU @ 2.90GHz",
+			Sockets:  2, Cores: 64, MHz: 3500, MemoryGiB: 1024, Pools: []string{"Compute-ResourcePool"}},
 	},
 	Datastores: []DatastorePlan{
 		{Name: "vsanDatastore", Type: "vsan", CapacityGiB: 30720, ForeignGiB: 6144, Clusters: []string{"Cluster-1"}},
@@ -111,8 +115,8 @@ var vmcFlavour = Flavour{
 	},
 	Switch: "vmc-hostswitch",
 	Portgroups: []PortgroupPlan{
-		{Name: "sddc-cgw-network-1", VLAN: 0, Subnet: "192.168.1.0/24"},
-		{Name: "compute-segment", VLAN: 0, Subnet: "10.40.0.0/22"},
+		{Name: "sddc-cgw-network-1", VLAN: 0, Subnet: "192.168.1.0/24", NSX: true},
+		{Name: "compute-segment", VLAN: 0, Subnet: "10.40.0.0/22", NSX: true},
 	},
 	Folders:   []string{"Management VMs", "Workloads", "Templates"},
 	Barred:    []string{"Management VMs", "Mgmt-ResourcePool"},
@@ -121,5 +125,32 @@ var vmcFlavour = Flavour{
 	Machines: []MachinePlan{
 		{Name: "vcenter", Folder: "Management VMs", Cluster: "Cluster-1", Pool: "Mgmt-ResourcePool", Datastore: "vsanDatastore",
 			Network: "sddc-cgw-network-1", Guest: "otherLinux64Guest", CPUs: 8, MemoryMiB: 28672, DisksGiB: []int64{120}, Annotation: "Managed by the provider"},
+	},
+}
+
+var evsFlavour = Flavour{
+	Name: "evs", Account: "administrator@vsphere.local", Version: "8.0.3", Build: "24322831",
+	Datacenter: "evs-dc01",
+	Clusters: []ClusterPlan{
+		{Name: "evs-cl01", Hosts: numbered("esxi%02d.evs.example", 4), Vendor: "Amazon EC2", Model: "i4i.metal",
+			CPUModel: "Intel(R) Xeon(R) Platinum 8375C CPU @ 2.90GHz", Sockets: 2, Cores: 64, MHz: 2900, MemoryGiB: 1024},
+	},
+	Datastores: []DatastorePlan{
+		{Name: "evs-cl01-ds-vsan01", Type: "vsan", CapacityGiB: 122880, ForeignGiB: 9216, Clusters: []string{"evs-cl01"}},
+	},
+	Switch: "evs-cl01-vds01",
+	Portgroups: []PortgroupPlan{
+		{Name: "evs-cl01-vds01-pg-mgmt", VLAN: 20, Subnet: "10.50.20.0/24"},
+		{Name: "evs-cl01-vds01-pg-vm", VLAN: 30, Subnet: "10.50.32.0/22"},
+		{Name: "evs-app-segment", VLAN: 0, Subnet: "10.51.0.0/22", NSX: true},
+	},
+	Folders:   []string{"Templates", "Management", "Workloads"},
+	Crowd:     []CrowdPlan{{"Workloads", 20}},
+	Templates: containerHosts("Templates", "evs-cl01", "evs-cl01-ds-vsan01", "evs-cl01-vds01-pg-vm"),
+	Machines: []MachinePlan{
+		{Name: "sddc-manager", Folder: "Management", Cluster: "evs-cl01", Datastore: "evs-cl01-ds-vsan01", Network: "evs-cl01-vds01-pg-mgmt",
+			Guest: "otherLinux64Guest", CPUs: 4, MemoryMiB: 16384, DisksGiB: []int64{900}, Annotation: "VMware Cloud Foundation"},
+		{Name: "nsx-mgr-01", Folder: "Management", Cluster: "evs-cl01", Datastore: "evs-cl01-ds-vsan01", Network: "evs-cl01-vds01-pg-mgmt",
+			Guest: "ubuntu64Guest", CPUs: 6, MemoryMiB: 24576, DisksGiB: []int64{300}},
 	},
 }

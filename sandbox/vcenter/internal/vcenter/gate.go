@@ -39,8 +39,8 @@ func (g *gate) handle(ctx *simulator.Context, m *simulator.Method) (mo.Reference
 		return nil, nil // the library's own calls, in process
 	}
 	g.count(m.Name)
-	if ctx.Session != nil {
-		g.vc.sessions.note(ctx.Session)
+	if ctx.Session != nil && !g.vc.sessions.note(ctx.Session) {
+		return nil, &types.NotAuthenticated{NoPermission: types.NoPermission{Object: &m.This, PrivilegeId: "System.View"}}
 	}
 	if fault := admit(ctx, m); fault != nil {
 		return nil, fault
@@ -184,6 +184,51 @@ func (g *gate) httpHandler(next http.Handler) http.Handler {
 			g.vc.serveFolder(w, r, next)
 			return
 		}
+		if r.URL.Path == "/pbm/sdk" { // where vCenter has the policy service; the library has it one step above
+			r.URL.Path = "/pbm"
+		}
+		w = &quotingWriter{ResponseWriter: w}
+		if strings.HasPrefix(r.URL.Path, apiPath) {
+			g.vc.serveAPI(w, r, next)
+			return
+		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// quotingWriter puts the session's cookie into quotation marks, as vCenter does: clients of the policy service cut it
+// out between them.
+type quotingWriter struct {
+	http.ResponseWriter
+	begun bool
+}
+
+// WriteHeader quotes the cookie before it goes out.
+func (w *quotingWriter) WriteHeader(status int) {
+	w.quote()
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *quotingWriter) Write(p []byte) (int, error) {
+	w.quote()
+	return w.ResponseWriter.Write(p)
+}
+
+func (w *quotingWriter) quote() {
+	if w.begun {
+		return
+	}
+	w.begun = true
+	for i, cookie := range w.Header()["Set-Cookie"] {
+		name, rest, _ := strings.Cut(cookie, "=")
+		value, attributes, more := strings.Cut(rest, ";")
+		if name != soap.SessionCookieName || strings.HasPrefix(value, `"`) {
+			continue
+		}
+		cookie = name + `="` + value + `"`
+		if more {
+			cookie += ";" + attributes
+		}
+		w.Header()["Set-Cookie"][i] = cookie
+	}
 }

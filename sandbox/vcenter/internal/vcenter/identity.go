@@ -27,7 +27,11 @@ func instanceUUID(s Settings) string {
 	if s.InstanceUUID != "" {
 		return strings.ToLower(s.InstanceUUID)
 	}
-	return uuid.NewSHA1(uuid.NameSpaceURL, []byte("escale-vcenter:"+s.Name+":"+s.Home)).String()
+	seed := "escale-vcenter:" + s.Name + ":" + s.Home
+	if s.Generation > 0 {
+		seed = fmt.Sprintf("%s:%d", seed, s.Generation)
+	}
+	return uuid.NewSHA1(uuid.NameSpaceURL, []byte(seed)).String()
 }
 
 func randomPassword() string {

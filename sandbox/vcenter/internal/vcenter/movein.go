@@ -64,7 +64,7 @@ func (b *builder) machine(folders map[string]*simulator.Folder, plan MachinePlan
 	seed := b.vc.uuid + plan.Name
 	spec := types.VirtualMachineConfigSpec{
 		Name: plan.Name, GuestId: plan.Guest, Annotation: plan.Annotation, NumCPUs: plan.CPUs, MemoryMB: plan.MemoryMiB,
-		Version: "vmx-21", Firmware: string(types.GuestOsDescriptorFirmwareTypeEfi),
+		Version: "vmx-19", Firmware: string(types.GuestOsDescriptorFirmwareTypeEfi),
 		Uuid:         uuid.NewSHA1(uuid.NameSpaceURL, []byte("bios"+seed)).String(),
 		InstanceUuid: uuid.NewSHA1(uuid.NameSpaceURL, []byte("instance"+seed)).String(),
 		Files:        &types.VirtualMachineFileInfo{VmPathName: "[" + plan.Datastore + "] " + plan.Name},

@@ -63,6 +63,7 @@ var directs = map[string]func(*VCenter, *simulator.Context, *simulator.Method) s
 	"AuthorizationManager.HasPrivilegeOnEntities":       (*VCenter).answerPrivileges,
 	"AuthorizationManager.HasUserPrivilegeOnEntities":   (*VCenter).answerPrivileges,
 	"AuthorizationManager.FetchUserPrivilegeOnEntities": (*VCenter).answerPrivileges,
+	"ServiceInstance.CurrentTime":                       (*VCenter).answerTime,
 	"SessionManager.Logout":                             (*VCenter).answerLogout,
 }
 
@@ -90,6 +91,11 @@ func (vc *VCenter) route(m *simulator.Method) func(*simulator.Context, *simulato
 
 // answerLibrary leaves a call to the library as it is, but survives its panics.
 func (vc *VCenter) answerLibrary(ctx *simulator.Context, m *simulator.Method) soap.HasFault {
+	if m.Name == "Fetch" {
+		if manager, ok := vc.registry.Get(fetched(m.Body)).(*simulator.EventManager); ok {
+			vc.showLatest(ctx, manager)
+		}
+	}
 	body, fault := vc.invokeBody(ctx, m)
 	if fault != nil {
 		return refuse(fault, "")

@@ -17,6 +17,7 @@ const idleTimeout = 30 * time.Minute
 type sessions struct {
 	vc   *VCenter
 	mu   sync.Mutex
+	idle time.Duration     // how long a session may call nothing
 	seen map[string]*visit // by the session's key
 }
 
@@ -26,24 +27,39 @@ type visit struct {
 }
 
 func newSessions(vc *VCenter) *sessions {
-	return &sessions{vc: vc, seen: map[string]*visit{}}
+	return &sessions{vc: vc, idle: idleTimeout, seen: map[string]*visit{}}
 }
 
-// note is told of each call with a session, and ends those that have called nothing for too long.
-func (s *sessions) note(session *simulator.Session) {
+// note is told of each call with a session, and ends those that have called nothing for too long; false when that is
+// this one.
+func (s *sessions) note(session *simulator.Session) bool {
 	now := time.Now()
 	var idle []string
 	s.mu.Lock()
-	if _, known := s.seen[session.Key]; !known { // a new session is the moment to look for old ones
+	own, known := s.seen[session.Key]
+	late := known && now.Sub(own.last) > s.idle
+	if !known { // a new session is the moment to look for old ones
 		for key, v := range s.seen {
-			if now.Sub(v.last) > idleTimeout {
+			if now.Sub(v.last) > s.idle {
 				idle = append(idle, key)
 			}
 		}
 	}
-	s.seen[session.Key] = &visit{objects: session.Registry, last: now}
+	if late {
+		idle = append(idle, session.Key)
+	} else {
+		s.seen[session.Key] = &visit{objects: session.Registry, last: now}
+	}
 	s.mu.Unlock()
 	s.end(idle)
+	return !late
+}
+
+// setIdle changes how long a session may call nothing.
+func (s *sessions) setIdle(limit time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.idle = limit
 }
 
 // list reads the logged-in sessions. The library shows them only to a session, so we look as one.

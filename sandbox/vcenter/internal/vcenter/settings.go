@@ -27,8 +27,10 @@ type Settings struct {
 	GuestDelay    time.Duration
 	StopOnEOF     bool // stop when standard input ends, as it does when the parent process dies
 	MethodDelays  map[string]time.Duration
-	RoleMissing   []string // privileges that the account lacks
-	Machines      int      // further machines of others
+	Generation    int           // how often this vCenter was built anew: each has other references and UUIDs
+	ClockOffset   time.Duration // how far the clock is ahead
+	RoleMissing   []string      // privileges that the account lacks
+	Machines      int           // further machines of others
 }
 
 // ParseSettings reads flags and, for the credentials, the environment and a file of mode 0600.
@@ -49,6 +51,8 @@ func ParseSettings(args []string, getenv func(string) string) (Settings, error) 
 	flags.BoolVar(&s.StopOnEOF, "stop-on-eof", false, "stop when standard input ends (the parent died)")
 	flags.DurationVar(&s.GuestDelay, "guest-delay", 300*time.Millisecond, "time from power-on to a guest address")
 	delays := flags.String("method-delay", "", "comma-separated METHOD:MILLISECONDS")
+	flags.DurationVar(&s.ClockOffset, "clock-offset", 0, "how far the clock is ahead of the machine's, such as 90s or -2m")
+	flags.IntVar(&s.Generation, "generation", 0, "how often this vCenter was built anew: each generation has other references and UUIDs")
 	missing := flags.String("role-missing", "", "comma-separated privileges that the account lacks, such as Folder.Create")
 	flags.IntVar(&s.Machines, "machines", 0, "how many further machines of others there are, with clusters, datastores and networks for them")
 	if err := flags.Parse(args); err != nil {
@@ -72,6 +76,9 @@ func ParseSettings(args []string, getenv func(string) string) (Settings, error) 
 		if name = strings.TrimSpace(name); name != "" {
 			s.RoleMissing = append(s.RoleMissing, name)
 		}
+	}
+	if s.Generation < 0 || s.Generation > 1000 {
+		return s, fmt.Errorf("--generation %d is not between 0 and 1000", s.Generation)
 	}
 	if s.Machines < 0 || s.Machines > 100_000 {
 		return s, fmt.Errorf("--machines %d is not between 0 and 100000", s.Machines)

@@ -301,6 +301,9 @@ func (vc *VCenter) read(ctx *simulator.Context, ref types.ManagedObjectReference
 	}
 	var p *plan
 	var values [][]byte
+	if manager, ok := obj.(*simulator.EventManager); ok {
+		vc.showLatest(ctx, manager)
+	}
 	ctx.WithLock(obj, func() {
 		v := managed(obj)
 		if !v.IsValid() {

@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 
 	_ "github.com/vmware/govmomi/pbm/simulator" // storage policies at /pbm
 	"github.com/vmware/govmomi/simulator"
@@ -42,6 +43,7 @@ type VCenter struct {
 	unwritten   *unwritten
 	collectors  *collectors
 	retrievals  *retrievals
+	skew        atomic.Int64 // of the clock, in milliseconds
 	permissions *permissions
 
 	// writer admits one change of the inventory at a time: the library locks objects in no fixed order,
@@ -73,6 +75,7 @@ func Start(s Settings) (*VCenter, error) {
 		return nil, fmt.Errorf("certificate: %w", err)
 	}
 	vc := &VCenter{settings: s, cert: cert, uuid: instanceUUID(s)}
+	vc.skew.Store(s.ClockOffset.Milliseconds())
 	vc.build()
 	if err := vc.furnish(); err != nil {
 		return nil, fmt.Errorf("inventory: %w", err)
@@ -116,6 +119,11 @@ func (vc *VCenter) build() {
 
 // furnish raises the flavour's hosts, networks and datastores, then the saved machines or the flavour's own.
 func (vc *VCenter) furnish() error {
+	if n := vc.settings.Generation; n > 0 {
+		if err := vc.continueNumbers(n * 1_000_000); err != nil {
+			return err
+		}
+	}
 	if err := vc.raiseEstate(); err != nil {
 		return err
 	}
