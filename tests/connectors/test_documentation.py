@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "connectors.md").read_text()
 
 
-@pytest.mark.parametrize("mark", [*markers.PLAIN_MARKS, "intent", "before"])
+@pytest.mark.parametrize("mark", [*markers.PLAIN_MARKS, *markers.WORK_MARKS])
 def test_every_marker_is_in_the_table(mark: str) -> None:
     assert re.search(rf"`(?:escale)?\.{mark}`", PAGE)
 
