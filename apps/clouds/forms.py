@@ -1,20 +1,33 @@
-"""Read what an administrator types about a cloud; services check it again."""
+"""Read what an administrator types about a cloud; services check it again.
+
+The fields of a kind come from what it asks for (`apps.clouds.kinds`): a new kind needs no form and no template.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
 from django import forms
+from django.forms.boundfield import BoundField
 from django.utils.translation import gettext_lazy as _
 
-from apps.clouds import checking
+from apps.clouds import checking, places
+from apps.clouds.kinds import Ask, Kind
+from apps.clouds.limits import KINDS as LIMITED
 from apps.clouds.models import Cloud
 from apps.tenancy.forms import dress
-from apps.tenancy.templatetags.ui import FLAVOURS
 from engine.pricing import RATES
 
 _CREDENTIAL = {"autocomplete": "off", "spellcheck": "false"}
+_TRUST = ("thumbprint", "ca_pem")
+_LIMITS = {
+    "machines": _("Machines"),
+    "cpus": _("CPUs"),
+    "memory_gib": _("Memory, GiB"),
+    "disk_gib": _("Disk, GiB"),
+}
 
 
 class CredentialForm(forms.Form):
@@ -30,21 +43,40 @@ class CredentialForm(forms.Form):
         help_text=_("It is stored encrypted and can be replaced, but not read."),
     )
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, kind: Kind | None = None, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        for ask in kind.account if kind is not None else ():
+            if ask.name in self.fields:
+                self.fields[ask.name].label = ask.label  # as the kind calls it
         dress(self)
 
 
-class _Place(forms.Form):
+class _Rate(forms.DecimalField):
+    """Take an amount of money as people of the page's language write it."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(required=False, min_value=0, max_digits=15, decimal_places=6, localize=True, **options)
+
+
+class _Degrees(forms.FloatField):
+    """Take degrees north or east."""
+
+    def __init__(self, largest: int, **options: Any) -> None:
+        super().__init__(required=False, min_value=-largest, max_value=largest, localize=True, **options)
+        self.widget.attrs["inputmode"] = "decimal"
+
+
+class _CloudForm(forms.Form):
     title = forms.CharField(label=_("Title"), max_length=120, required=False, help_text=_("As people read it."))
-    flavour = forms.ChoiceField(label=_("Whose it is"))
-    region = forms.CharField(label=_("Region"), max_length=80, required=False)
-    address = forms.CharField(
-        label=_("Address"),
-        max_length=255,
-        help_text=_("Host name and port, or the address of the API, for example vcenter.example.com."),
-        widget=forms.TextInput(attrs={"spellcheck": "false", "autocapitalize": "off"}),
+    region = forms.CharField(
+        label=_("Place"),
+        max_length=80,
+        required=False,
+        help_text=_("A town of the list is found on the map by itself."),
+        widget=forms.TextInput(attrs={"list": "places"}),
     )
+    latitude = _Degrees(90, label=_("Latitude"), help_text=_("Degrees north."))
+    longitude = _Degrees(180, label=_("Longitude"), help_text=_("Degrees east."))
     thumbprint = forms.CharField(
         label=_("Certificate fingerprint"),
         max_length=200,
@@ -58,59 +90,6 @@ class _Place(forms.Form):
         help_text=_("PEM. Without this and a fingerprint, the system’s authorities decide."),
         widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false", "class": "textarea mono"}),
     )
-
-    template = forms.CharField(label=_("Template"), max_length=200, required=False)
-    cluster = forms.CharField(label=_("Cluster"), max_length=200, required=False)
-    datastore = forms.CharField(label=_("Datastore"), max_length=200, required=False)
-    network = forms.CharField(label=_("Network"), max_length=200, required=False)
-
-    DEFAULTS = ("template", "cluster", "datastore", "network")
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        flavours = dict.fromkeys(flavour for kind in checking.kinds() for flavour in checking.flavours(kind))
-        self.fields["flavour"].choices = [  # type: ignore[attr-defined]
-            (name, str(FLAVOURS.get(name, name)).capitalize() if name == "private" else FLAVOURS.get(name, name))
-            for name in flavours
-        ]
-        self.fields["ca_pem"].widget.wide = True  # type: ignore[attr-defined]
-        dress(self)
-
-    def defaults(self, known: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Return the defaults with what was typed; what this form does not ask for stays as it is."""
-        return {**(known or {}), **{name: self.cleaned_data[name] for name in self.DEFAULTS}}
-
-
-class _Rate(forms.DecimalField):
-    """Take an amount of money as people of the page's language write it."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(required=False, min_value=0, max_digits=15, decimal_places=6, localize=True, **options)
-
-
-class CloudForm(_Place):
-    """Ask for a new cloud."""
-
-    name = forms.CharField(
-        label=_("Name"),
-        max_length=63,
-        help_text=_("Lower-case letters, digits and hyphens. The command line calls it by this name."),
-        widget=forms.TextInput(attrs={"spellcheck": "false", "autocapitalize": "off"}),
-    )
-    kind = forms.ChoiceField(label=_("Kind"))
-
-    field_order = ["name", "title", "kind", "flavour", "region", "address", "thumbprint", "ca_pem"]
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        names = {"vsphere": _("vSphere (vCenter)"), "fake": _("Fake cloud, for trying things")}
-        self.fields["kind"].choices = [(kind, names.get(kind, kind)) for kind in checking.kinds()]  # type: ignore[attr-defined]
-        dress(self)
-
-
-class CloudChangeForm(_Place):
-    """Ask for changes; a new address asks for the credential again."""
-
     currency = forms.CharField(
         label=_("Currency"),
         max_length=3,
@@ -126,33 +105,185 @@ class CloudChangeForm(_Place):
     )
 
     PRICES = ("currency", *RATES, "note")
+    PLACES = places.PLACES
 
-    username = forms.CharField(label=_("User name at the cloud"), max_length=1_024, required=False, strip=False,
-                               widget=forms.TextInput(attrs=_CREDENTIAL))  # fmt: skip
-    password = forms.CharField(
-        label=_("Password at the cloud"),
-        max_length=1_024,
-        required=False,
-        strip=False,
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        help_text=_("Only needed when the address changes: the stored one is not sent to another address."),
+    def __init__(self, kind: Kind, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.kind = kind
+        if not kind.certificate:
+            for name in _TRUST:
+                del self.fields[name]
+        else:
+            self.fields["ca_pem"].widget.wide = True  # type: ignore[attr-defined]
+        for ask in self.asks():
+            self.fields[ask.field] = _field_of(ask, needed=self.needs(ask))
+        for name, label in _LIMITS.items():
+            self.fields[f"limit_{name}"] = forms.IntegerField(
+                label=label, required=False, min_value=0, max_value=1_000_000_000
+            )
+        dress(self)
+
+    def asks(self) -> tuple[Ask, ...]:
+        """Return what the kind asks for in this form."""
+        return self.kind.asks
+
+    def needs(self, ask: Ask) -> bool:
+        """Tell whether something must be typed."""
+        return ask.required
+
+    # What the template draws
+
+    @property
+    def place(self) -> list[BoundField]:
+        """Return the fields that say where the cloud is."""
+        return self._bound(ask.field for ask in self.kind.place)
+
+    @property
+    def trust(self) -> list[BoundField]:
+        """Return the fields that say how it proves what it is."""
+        return self._bound(name for name in _TRUST if name in self.fields)
+
+    @property
+    def account(self) -> list[BoundField]:
+        """Return the fields that say what signs in."""
+        return self._bound(ask.field for ask in self.kind.account)
+
+    @property
+    def machines(self) -> list[BoundField]:
+        """Return the fields that say what machines are made from and put on."""
+        return self._bound(ask.field for ask in self.kind.machines)
+
+    @property
+    def limits(self) -> list[BoundField]:
+        """Return the fields of limits."""
+        return self._bound(f"limit_{name}" for name in LIMITED)
+
+    @property
+    def prices(self) -> list[BoundField]:
+        """Return the fields of prices."""
+        return self._bound(self.PRICES)
+
+    def _bound(self, names: Iterable[str]) -> list[BoundField]:
+        return [self[name] for name in names if name in self.fields]
+
+    # What services are given
+
+    def values(self, known: Cloud | None = None) -> dict[str, Any]:
+        """Return everything but the credential; what this form does not ask for stays as it is."""
+        typed = self.cleaned_data
+        values = {name: typed[name] for name in ("title", "region", "latitude", "longitude", "address", *_TRUST)
+                  if name in typed}  # fmt: skip
+        values.setdefault("address", known.address if known is not None else "")
+        if "flavour" in typed:
+            values["flavour"] = typed["flavour"]
+        values["options"] = self._gathered("options", known.options if known is not None else {})
+        values["defaults"] = self._gathered("defaults", known.defaults if known is not None else {})
+        values["limits"] = {name: typed[f"limit_{name}"] for name in LIMITED if typed[f"limit_{name}"] is not None}
+        values["prices"] = {
+            name: format(typed[name], "f") if isinstance(typed[name], Decimal) else typed[name]
+            for name in self.PRICES
+            if typed[name] not in (None, "")
+        }
+        return values
+
+    def _gathered(self, group: str, known: Mapping[str, Any]) -> dict[str, Any]:
+        asked = {ask.option: self.cleaned_data[ask.field] for ask in self.asks() if ask.name.startswith(f"{group}.")}
+        return {**known, **asked}
+
+    def field_of(self, param: str) -> str:
+        """Return the field that a fault's parameter speaks of: `prices.currency`, `limits.cpus`, `options.region`."""
+        group, _dot, name = param.partition(".")
+        candidates = (param, f"limit_{name}" if group == "limits" else name, param.replace(".", "_"))
+        return next((each for each in candidates if each in self.fields), param)
+
+
+class CloudForm(_CloudForm):
+    """Ask for a new cloud of a kind, with its credential."""
+
+    name = forms.CharField(
+        label=_("Name"),
+        max_length=63,
+        help_text=_("Lower-case letters, digits and hyphens. The command line calls it by this name."),
+        widget=forms.TextInput(attrs={"spellcheck": "false", "autocapitalize": "off"}),
     )
 
-    @classmethod
-    def of(cls, cloud: Cloud) -> CloudChangeForm:
-        """Return the form filled with what is known."""
-        known = {
-            name: getattr(cloud, name) for name in ("title", "flavour", "region", "address", "thumbprint", "ca_pem")
-        }
-        prices = {name: cloud.prices.get(name, "") for name in ("currency", "note")}
-        prices |= {name: Decimal(cloud.prices[name]) for name in RATES if name in cloud.prices}
-        return cls(initial={**known, **prices, **{name: cloud.defaults.get(name, "") for name in cls.DEFAULTS}})
+    def values(self, known: Cloud | None = None) -> dict[str, Any]:
+        """Return everything, the credential too."""
+        typed = self.cleaned_data
+        own = {"name": typed["name"], "kind": self.kind.name}
+        return {**super().values(known), **own, "username": typed["username"], "password": typed["password"]}
 
-    def prices(self) -> dict[str, Any]:
-        """Return the price list that was typed; empty when all of it was left empty."""
-        typed = {name: self.cleaned_data[name] for name in self.PRICES}
-        return {
-            name: format(value, "f") if isinstance(value, Decimal) else value
-            for name, value in typed.items()
-            if value not in (None, "")
+
+class CloudChangeForm(_CloudForm):
+    """Ask for changes; a new address asks for the credential again."""
+
+    def __init__(self, kind: Kind, *args: Any, **kwargs: Any) -> None:
+        super().__init__(kind, *args, **kwargs)
+        if kind.flavours:
+            self.fields["flavour"] = forms.ChoiceField(
+                label=_("Whose it is"), choices=[(name, title) for name, (title, _line) in kind.flavours.items()]
+            )
+        self.fields["password"].help_text = _(
+            "Only needed when the address changes: the stored one is not sent to another address."
+        )
+        dress(self)
+
+    def needs(self, ask: Ask) -> bool:
+        """Ask for the credential only when it must be given again."""
+        return ask.required and ask.name not in ("username", "password")
+
+    @classmethod
+    def of(cls, kind: Kind, cloud: Cloud) -> CloudChangeForm:
+        """Return the form filled with what is known."""
+        known: dict[str, Any] = {
+            name: getattr(cloud, name)
+            for name in ("title", "flavour", "region", "latitude", "longitude", "address", *_TRUST)
         }
+        known |= {name: cloud.prices.get(name, "") for name in ("currency", "note")}
+        known |= {name: Decimal(cloud.prices[name]) for name in RATES if name in cloud.prices}
+        known |= {f"limit_{name}": cloud.limits.get(name) for name in LIMITED}
+        for ask in kind.asks:
+            if ask.option:
+                group = cloud.options if ask.name.startswith("options.") else cloud.defaults
+                known[ask.field] = group.get(ask.option, "")
+        return cls(kind, initial=known)
+
+
+class ShareForm(forms.Form):
+    """Ask whom to offer a cloud."""
+
+    organization = forms.CharField(
+        label=_("Organization"),
+        max_length=63,
+        help_text=_("Its short name, which its administrators can tell you."),
+        widget=forms.TextInput(attrs={"spellcheck": "false", "autocapitalize": "off", "autocomplete": "off"}),
+    )
+    project = forms.CharField(
+        label=_("Project"),
+        max_length=63,
+        required=False,
+        help_text=_("Short name of one project of theirs. Empty: all their projects."),
+        widget=forms.TextInput(attrs={"spellcheck": "false", "autocapitalize": "off", "autocomplete": "off"}),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        dress(self)
+
+
+def _field_of(ask: Ask, *, needed: bool) -> forms.Field:
+    attributes: dict[str, Any] = {**_CREDENTIAL, "autocapitalize": "off"}
+    if ask.example:
+        attributes["placeholder"] = ask.example
+    widget: forms.Widget = forms.TextInput(attrs=attributes)
+    if ask.secret:
+        widget = forms.PasswordInput(attrs={"autocomplete": "new-password"})
+    strip = not ask.secret and ask.name != "username"
+    return forms.CharField(
+        label=ask.label, help_text=ask.help, required=needed, max_length=ask.longest, strip=strip, widget=widget
+    )
+
+
+def checked_flavour(kind: Kind, text: str) -> str:
+    """Return a flavour of a kind: the one that is named, or the first."""
+    return text if text in kind.flavours else checking.flavours(kind.name)[0]

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.conf import settings
-from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from connectors import registry
 
-Words = str | Promise
+Words = Any
+"""A text, now or when it is shown: gettext's lazy ones have no public type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +186,7 @@ register_kind(
                 longest=1024,
             ),
         ),
+        certificate=False,
         machines=(
             Ask("defaults.template", _("Image (AMI)"), required=False, longest=200),
             Ask("defaults.cluster", _("Availability zone"), required=False, longest=200),
@@ -200,6 +201,7 @@ register_kind(
         _("Fake cloud, for trying things"),
         _("It exists only in a file of the sandbox."),
         {name: words for name, words in _FLAVOURS.items() if name != "evs"},
+        certificate=False,
         sandbox_only=True,
     )
 )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from django.db import connection
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from apps.clouds import connections
+from apps.clouds import certificates, connections
 from apps.clouds.models import Cloud
 from apps.tenancy.access import Principal, find_named
 from apps.tenancy.faults import Fault, fault, incident_id
@@ -44,7 +45,7 @@ def test_connection(cloud: Cloud) -> Health:
         health, capabilities = _unwell(error), None
     except Exception as error:
         health, capabilities = _broken(cloud, error), None
-    _store_health(cloud, health, capabilities)
+    _store_health(cloud, _with_certificate(cloud, health, anew=True), capabilities)
     if health.ok:
         connections.breaker_of(cloud.pk).reached()
     return health
@@ -66,7 +67,7 @@ def refresh(cloud: Cloud) -> Health:
         health, capabilities, inventory = _unwell(error), None, None
     except Exception as error:
         health, capabilities, inventory = _broken(cloud, error), None, None
-    _store_health(cloud, health, capabilities)
+    _store_health(cloud, _with_certificate(cloud, health, anew=False), capabilities)
     if inventory is not None:
         cloud.inventory, cloud.inventory_at = inventory.to_json(), timezone.now()
         cloud.save(update_fields=["inventory", "inventory_at"])
@@ -150,6 +151,18 @@ def _probe(connector: Connector) -> Health:
         return connector.probe()
     except ConnectorError as error:
         return _unwell(error)
+
+
+def _with_certificate(cloud: Cloud, health: Health, *, anew: bool) -> Health:
+    """Add when the cloud's certificate ends, which no API tells."""
+    if not health.ok:
+        return health
+    found = certificates.known_facts(cloud, anew=anew)
+    if found is None:
+        return health
+    soon = certificates.expiry(found)
+    findings = (*health.findings, soon) if soon is not None else health.findings
+    return replace(health, facts={**health.facts, "certificate": found}, findings=findings)
 
 
 def _unwell(error: ConnectorError) -> Health:

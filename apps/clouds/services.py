@@ -91,8 +91,7 @@ def register_cloud(
     checking.place(problems, cloud)
     _check_address(problems, cloud)
     problems.raise_if_any()
-    if cloud.address:
-        addresses.check(cloud.address)
+    _check_endpoints(cloud.address, cloud.options)
     with transaction.atomic():
         # One at a time for an organization: a cloud that it was given must keep its name.
         Organization.objects.select_for_update(no_key=True).get(pk=organization.pk)
@@ -153,12 +152,12 @@ def update_cloud(
         checking.check_credential(problems, username or "", password or "")
     _check_place(problems, cloud, values)
     problems.raise_if_any()
-    if values.get("address"):
-        addresses.check(values["address"])
+    _check_endpoints(values.get("address", ""), values.get("options", {}))
     with transaction.atomic():
         cloud = _locked(cloud)
         changed = {name: value for name, value in values.items() if getattr(cloud, name) != value}
-        if "address" in changed and not password:
+        moved = "options" in changed and _endpoints(changed["options"]) != _endpoints(cloud.options)
+        if ("address" in changed or moved) and not password:
             raise fault("cloud.credential_needed")
         for name, value in changed.items():
             setattr(cloud, name, value)
@@ -214,6 +213,19 @@ def _check_address(problems: checking.Problems, cloud: Cloud) -> None:
     kind = kinds.find(cloud.kind)
     if not cloud.address and (kind is None or kind.needs_address):
         problems.add("address", _("is needed"))
+
+
+def _endpoints(options: Mapping[str, Any]) -> list[str]:
+    """Return the addresses that options name: `endpoint_url` for all services, `endpoint_urls` by service."""
+    by_service = options.get("endpoint_urls")
+    named = [*(by_service.values() if isinstance(by_service, dict) else []), options.get("endpoint_url")]
+    return [str(each) for each in named if each]
+
+
+def _check_endpoints(address: str, options: Mapping[str, Any]) -> None:
+    for each in (address, *_endpoints(options)):
+        if each:
+            addresses.check(each)
 
 
 def _check_place(problems: checking.Problems, cloud: Cloud, values: dict[str, Any]) -> None:

@@ -7,10 +7,14 @@ from typing import Any
 
 from django import template
 from django.utils import formats
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
+from apps.clouds.kinds import Kind
 from apps.clouds.models import Cloud
 from apps.clouds.services import capacity
+from apps.tenancy.templatetags.ui import FLAVOURS, cloud_mark, icon, look
 
 register = template.Library()
 
@@ -23,6 +27,59 @@ def cloud_state(cloud: Cloud) -> str:
     if not cloud.health:
         return "unknown"
     return "up" if cloud.health.get("ok") else "down"
+
+
+_TONES = {"good": "circle-check", "warning": "alert-triangle", "danger": "alert-octagon", "quiet": "info-circle"}
+_LIMITS = {
+    "machines": gettext_lazy("Machines"),
+    "cpus": gettext_lazy("CPUs"),
+    "memory_gib": gettext_lazy("Memory, GiB"),
+    "disk_gib": gettext_lazy("Disk, GiB"),
+}
+
+
+@register.simple_tag
+def cloud_hue(cloud: Cloud) -> str:
+    """Return the class that gives a cloud its hue."""
+    own = cloud.flavour or cloud.kind
+    return f"cloud-{own}" if own in FLAVOURS else ("cloud-fake" if cloud.kind == "fake" else "cloud-private")
+
+
+@register.simple_tag
+def kind_mark(kind: Kind, flavour: str, extra: str = "") -> SafeString:
+    """Draw the mark that clouds of a kind and flavour will bear."""
+    return cloud_mark(Cloud(kind=kind.name, flavour=flavour), extra)
+
+
+@register.simple_tag
+def state_word(kind: str, value: str) -> str:
+    """Return a state's word alone."""
+    return str(look(kind, value)[2])
+
+
+@register.simple_tag
+def tone_icon(tone: str) -> SafeString:
+    """Draw how a line of a report is, named for those who cannot see it."""
+    names = {"good": _("good"), "warning": _("warning"), "danger": _("bad"), "quiet": _("for information")}
+    return icon(_TONES[tone], f"mark-{tone}", names[tone])
+
+
+@register.simple_tag
+def limit_name(kind: str) -> str:
+    """Return what a limit bounds, in words."""
+    return str(_LIMITS[kind])
+
+
+@register.filter
+def fingerprint(digits: str) -> str:
+    """Return a fingerprint as people compare it: pairs, with colons."""
+    return ":".join(digits[at : at + 2] for at in range(0, len(digits), 2)).upper()
+
+
+@register.filter
+def unlocalized(number: float) -> str:
+    """Return a number as SVG and addresses want it, whatever the page's language."""
+    return f"{number:g}"
 
 
 @register.inclusion_tag("clouds/_badge.html")
