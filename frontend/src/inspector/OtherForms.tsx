@@ -3,6 +3,7 @@ import type { DrawingNode } from "../document/types";
 import { useTargets } from "../deploy/targets";
 import { t } from "../i18n";
 import { useView } from "../store/view";
+import { CloudField } from "./CloudField";
 import { SchemaField, Section } from "./Fields";
 import { FileBeside } from "./Files";
 import type { Place } from "./schema";
@@ -24,6 +25,7 @@ export function MachineForm({ node, body }: Props) {
     <Section title={t("inspector.section.machine")} open>
       <div className="d-grid">
         <ParentField node={node} body={body} kind="region" />
+        <CloudField place="x-machine" body={body} />
         {fields("x-machine", body, ["cpus", "memory", "count", "template", "cluster", "datastore"], { mono: false })}
       </div>
       {fields("x-machine", body, ["description"], { multiline: true, mono: false })}
@@ -114,8 +116,11 @@ export function ProjectForm({ body }: { body: Body }) {
   const defaults = ["defaults.cpus", "defaults.memory", "defaults.volume_size"];
   return (
     <>
-      <Section title={t("inspector.section.placement")} count={countOf(extension, ["placement", "isolation", "engine"])} open={false}>
-        <div className="d-grid">{fields("x-project", extension, ["placement", "isolation", "engine"])}</div>
+      <Section title={t("inspector.section.placement")} count={countOf(extension, ["place", "placement", "isolation", "engine"])} open={false}>
+        <div className="d-grid">
+          <CloudField place="x-project" body={extension} />
+          {fields("x-project", extension, ["placement", "isolation", "engine"])}
+        </div>
       </Section>
       <Section title={t("inspector.section.origin")} count={countOf(extension, ["template", "cluster", "datastore", "network"])} open={false}>
         <div className="d-grid">{fields("x-project", extension, ["template", "cluster", "datastore", "network"], { mono: false })}</div>

@@ -2,6 +2,7 @@ import { Field, TextInput } from "../app/controls";
 import type { DrawingNode, ServiceNode } from "../document/types";
 import { t } from "../i18n";
 import { useDocument } from "../store/document";
+import { CloudField } from "./CloudField";
 import { Group, SchemaField, Section } from "./Fields";
 import { ListField, TestField } from "./Lists";
 import { GrantsField, MountsField } from "./Mounts";
@@ -154,6 +155,7 @@ function PlaceFields({ node, body }: { node: DrawingNode; body: Body }) {
       <div className="d-grid">
         <ParentField node={node} body={body} kind="machine" />
         {at(body.value, ["x-escale", "machine"]) === undefined ? <ParentField node={node} body={body} kind="region" /> : null}
+        {at(body.value, ["x-escale", "machine"]) === undefined ? <CloudField place="x-service" body={extension} /> : null}
         <SchemaField place="service" name="deploy.replicas" body={body} placeholder="1" />
         <SchemaField place="service" name="deploy.resources.limits.cpus" body={body} />
         <SchemaField place="service" name="deploy.resources.limits.memory" body={body} />

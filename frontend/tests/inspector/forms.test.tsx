@@ -105,6 +105,17 @@ describe("the inspector of a service", () => {
     expect(useDocument.getState().text).not.toMatch(/^ {4}volumes:/m);
   });
 
+  it("places a service on a cloud, and keeps the label that its place asks for", async () => {
+    await open(TEXT, ["service:db"]);
+    await type(screen.getByLabelText("Cloud"), "roubaix");
+    expect(useDocument.getState().text).toMatch(/place: roubaix\n/);
+    cleanup();
+    const labelled = "services:\n  web:\n    image: nginx\n    x-escale: { place: { cloud: paris, label: required } }\n";
+    await open(labelled, ["service:web"]);
+    await type(screen.getByLabelText("Cloud"), "oregon");
+    expect(useDocument.getState().text).toBe(labelled.replace("paris", "oregon"));
+  });
+
   it("adds parents that are missing", async () => {
     await open(TEXT, ["service:db"]);
     await type(screen.getByLabelText("Interval"), "10s");
