@@ -14,14 +14,14 @@ from contextlib import suppress
 from connectors.base import Access, ConnectorError
 from connectors.listing import Item, ItemKind, ListingPage
 from connectors.vsphere import ground as grounds
-from connectors.vsphere import listed, properties
+from connectors.vsphere import listed, properties, watching
 from connectors.vsphere.estate import missing
 from connectors.vsphere.ground import Ground
 from connectors.vsphere.session import Session
 from connectors.vsphere.soap import Ref, VimFault
 from connectors.vsphere.streaming import Found, Reader
 from connectors.vsphere.tagging import Absent, Names, Tags
-from connectors.vsphere.watching import PAGE, Forgotten, Note, OwnSession, Watch
+from connectors.vsphere.watching import Forgotten, Note, OwnSession, Watch
 
 FORM = 1
 """Of notes; a release that watches other properties counts on, so that an older one's watch is not gone on with."""
@@ -98,10 +98,10 @@ class Lister:
             tag_items = self._look_at_tags(tags, note, first=True)
             items = [*ground.items(), *tag_items]
             total = len(items) + watch.count(1)
-            for first in range(0, len(items), PAGE):
-                last = first + PAGE >= len(items)
-                cursor = note.dump() if last else ""
-                yield ListingPage(tuple(items[first : first + PAGE]), full=True, cursor=cursor, total=total)
+            size = watching.PAGE
+            for first in range(0, len(items), size):
+                cursor = note.dump() if first + size >= len(items) else ""
+                yield ListingPage(tuple(items[first : first + size]), full=True, cursor=cursor, total=total)
             yield from self._changes(watch, ground, tags, total)
 
     def _root(self, session: Session) -> Ref:

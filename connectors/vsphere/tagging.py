@@ -77,9 +77,11 @@ class Tags:
             objects = [{"id": ref, "type": "VirtualMachine"} for ref in wanted[first : first + _AT_ONCE]]
             answer = self._associations("list-attached-tags-on-objects", {"object_ids": objects})
             for entry in answer:
-                ref = entry.get("object_id", {}).get("id", "")
-                if ref in found:
-                    found[ref] += [self.names[key][0] for key in entry.get("tag_ids", ()) if key in self.names]
+                about = entry.get("object_id")
+                ref = about.get("id", "") if isinstance(about, dict) else ""
+                if ref in found:  # a server that has none says null instead of an empty list
+                    keys = entry.get("tag_ids") or ()
+                    found[ref] += [self.names[key][0] for key in keys if isinstance(key, str) and key in self.names]
         return found
 
     def digest(self) -> str:
@@ -89,7 +91,7 @@ class Tags:
         for first in range(0, len(keys), _AT_ONCE):
             answer = self._associations("list-attached-objects-on-tags", {"tag_ids": keys[first : first + _AT_ONCE]})
             state += sorted(
-                (entry.get("tag_id", ""), sorted(each.get("id", "") for each in entry.get("object_ids", ())))
+                (entry.get("tag_id", ""), sorted(str(each.get("id", "")) for each in _dicts(entry.get("object_ids"))))
                 for entry in answer
             )
         return hashlib.sha256(json.dumps(state).encode()).hexdigest()
@@ -135,9 +137,9 @@ class Tags:
         else:
             path = f"/rest/com/vmware/cis/tagging/tag-association?~action={action}"
         found = self._call("POST", path, body)
-        if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+        if found is not None and not isinstance(found, list):
             raise self._strange()
-        return found
+        return _dicts(found)
 
     def _call(
         self, method: str, path: str, body: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None
@@ -170,3 +172,7 @@ class Tags:
             f"{self._transport.host} answered a question for tags with something else - a proxy may be in the way - "
             "check the cloud's address",
         )
+
+
+def _dicts(found: Any) -> list[Mapping[str, Any]]:
+    return [each for each in found or () if isinstance(each, dict)]
