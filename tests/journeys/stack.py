@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import jsonschema
 
+from tests.journeys.aws import AwsAccount
 from tests.journeys.vcenter import VCenter
 
 CLONE = Path(__file__).resolve().parent.parent.parent
@@ -82,6 +83,20 @@ class Stack:
     def vcenter(self, name: str) -> VCenter:
         cloud = self.clouds[name]
         return VCenter(cloud["address"], cloud["username"], cloud["password"])
+
+    def look_at(self, name: str) -> VCenter | AwsAccount:
+        """Return eyes of our own on any of the clouds."""
+        cloud = self.clouds[name]
+        if cloud["kind"] == "aws":
+            return AwsAccount(cloud, json.loads((self.home / "clouds" / name / "ready.json").read_text())["ca_file"])
+        return self.vcenter(name)
+
+    def wait_for_labels(self, timeout_s: float = 300) -> None:
+        """Return once the clouds have earned their labels: until then canary machines come and go on them."""
+        deadline = time.monotonic() + timeout_s
+        while '"labels"' in (self.home / "run" / "processes.json").read_text():
+            assert time.monotonic() < deadline, (self.home / "logs" / "labels.log").read_text()[-2000:]
+            time.sleep(0.5)
 
     def program(self, name: str) -> str:
         return str(Path(sys.prefix) / "bin" / name)

@@ -6,6 +6,7 @@ import base64
 import gzip
 import json
 import ssl
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,6 +71,17 @@ class VCenter:
                 found[str(row["name"])] = options
         return found
 
+    def configs(self, deployments: Iterable[str]) -> dict[str, dict[str, dict[str, Any]]]:
+        """Return deployment -> name of each of its machines, which must run -> cloud-config."""
+        found: dict[str, dict[str, dict[str, Any]]] = {deployment: {} for deployment in deployments}
+        for _, row in self.rows(vim.VirtualMachine, "name", "config.extraConfig", "runtime.powerState"):
+            options = {option.key: str(option.value) for option in row.get("config.extraConfig") or ()}
+            deployment = next((value for value in options.values() if value in found), None)
+            if deployment is not None:
+                assert str(row["runtime.powerState"]) == "poweredOn", row["name"]
+                found[deployment][str(row["name"])] = user_data(options)
+        return found
+
     def powers_of(self, names: set[str]) -> dict[str, str]:
         rows = self.rows(vim.VirtualMachine, "name", "runtime.powerState")
         return {str(row["name"]): str(row["runtime.powerState"]) for _, row in rows if row["name"] in names}
@@ -114,7 +126,7 @@ class VCenter:
 
 def user_data(options: dict[str, str]) -> dict[str, Any]:
     """Return the cloud-config of a machine as data, from its ``guestinfo``."""
-    return dict(yaml.safe_load(decoded(options, "guestinfo.userdata")))
+    return dict(yaml.load(decoded(options, "guestinfo.userdata"), Loader=yaml.CSafeLoader))
 
 
 def decoded(options: dict[str, str], key: str) -> str:
