@@ -37,7 +37,12 @@ def _make(cloud: Cloud, action: Action, note: Note) -> Facts:
     """Make the subnet. Its range follows from the step's resource, so that two tries cannot make two of them."""
     vpc = _vpc(cloud, action)
     wanted = action.spec.get("subnet")
-    others = [ipaddress.ip_network(each["CidrBlock"]) for each in cloud.subnets(_in(vpc["VpcId"]))]
+    inside = cloud.subnets(_in(vpc["VpcId"]))
+    faster = [each for each in inside if _is_for(each, action)]
+    if faster:
+        # Another try has made it since we looked: what is carved beside it would be a second one.
+        return faster[0]
+    others = [ipaddress.ip_network(each["CidrBlock"]) for each in inside]
     if wanted:
         cidr = _cover(cloud, vpc, str(wanted))
     else:
@@ -264,6 +269,11 @@ def facts_of(subnet: Facts, name: str, group: str) -> dict[str, str]:
 def _ours(cloud: Cloud, action: Action) -> Facts | None:
     found = cloud.subnets(markers.filters(action.owner, action.resource))
     return min(found, key=lambda each: str(each["SubnetId"]), default=None)
+
+
+def _is_for(subnet: Facts, action: Action) -> bool:
+    marks = markers.read(subnet)
+    return marks.get("deployment") == action.owner.deployment_id and marks.get("resource") == action.resource
 
 
 def _by_id(cloud: Cloud, action: Action) -> Facts | None:

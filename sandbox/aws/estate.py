@@ -130,9 +130,11 @@ class Estate:
 
     def _do(self, request: Request, account: str, *, doom: bool) -> Answer:
         action = request.action
-        if action in ("RunInstances", "CreateVolume", "CreateVpc"):
-            with self._placing:  # so that a quota is not passed by two at once
-                getattr(self, f"_before_{action}")(request)
+        if action in ("RunInstances", "CreateVolume", "CreateVpc", "CreateSubnet", "CreateSecurityGroup"):
+            with self._placing:  # so that neither a quota nor a name or a range is passed by two at once
+                check = getattr(self, f"_before_{action}", None)
+                if check is not None:
+                    check(request)
                 return self._done(request, self._upstream.forward(request), doom=doom)
         before = getattr(self, f"_before_{action}", None)
         if before is not None:
