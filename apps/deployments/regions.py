@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.compose import Project as Drawing
-from engine.realise.place import first_named
+from engine.realise.place import main_named
 from engine.realise.regions import names
 
 
@@ -28,9 +28,9 @@ def regions_of(drawing: Drawing) -> list[Region]:
 
 
 def cloud_of(drawing: Drawing, region: str) -> str:
-    """Return the name of the cloud that a region is drawn for, or nothing; of no region: the drawing's first one."""
+    """Return the name of the cloud that a region is drawn for, or nothing; of no region: the main one of all of it."""
     if not region:
-        return first_named(drawing)
+        return main_named(drawing)
     return next((found.cloud for found in regions_of(drawing) if found.name == region), "")
 
 

@@ -71,11 +71,17 @@ class Line:
         return next((verdict for verdict in NOTABLE if verdict in verdicts), "")
 
 
-def groups(plan: Plan) -> tuple[list[Group], list[dict[str, Any]]]:
+def titled(items: Iterable[Mapping[str, Any]], titles: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return things of a plan with their clouds called as people call them; ``titles``: name -> title."""
+    keys = ("cloud", "caller_cloud", "called_cloud")
+    return [{**item, **{key: titles.get(item[key], item[key]) for key in keys if item.get(key)}} for item in items]
+
+
+def groups(plan: Plan, titles: Mapping[str, str]) -> tuple[list[Group], list[dict[str, Any]]]:
     """Return the harmless changes by kind, and apart from them those that destroy something."""
     harmless: dict[str, list[dict[str, Any]]] = {change: [] for change in ORDER}
     destructive: list[dict[str, Any]] = []
-    for change in plan.body["changes"]:
+    for change in titled(plan.body["changes"], titles):
         shown = {**change, "icon": KIND_ICONS.get(change["kind"], "blocks")}
         if change["destructive"] or change["data_loss"] or change["change"] == "delete":
             destructive.append(shown)
@@ -218,14 +224,16 @@ def crossings_of(operations: Sequence[Operation], deployments: Sequence[Deployme
         for resource in one.resources.all()
         if resource.kind == "machine"
     }
+    titles = {one.cloud.name: str(one.cloud) for one in deployments}
+    crossings = next(iter(rows), None) or ()
     return [
         {
-            **crossing,
+            **shown,
             "addresses": [
                 address for name in crossing["machines"] for address in told.get((crossing["called_cloud"], name), ())
             ],
         }
-        for crossing in next(iter(rows), None) or ()
+        for crossing, shown in zip(crossings, titled(crossings, titles), strict=True)
     ]
 
 

@@ -232,10 +232,21 @@ def _said(value: Any) -> tuple[str, str]:
     return cloud if isinstance(cloud, str) else "", label if isinstance(label, str) else ""
 
 
-def first_named(project: Project) -> str:
-    """Return the cloud that a drawing names for all of itself, or else first of all; empty when it names none."""
-    said = [drawn_default(project), *regions.clouds(project).values()]
+def main_named(project: Project) -> str:
+    """Return the cloud that a drawing names for all that names none itself; empty when that has to be asked for.
+
+    Where each region or each service names one, nothing is left to ask, and the first one's cloud is the main one.
+    """
+    own = drawn_default(project)
+    if own:
+        return own
+    by_region = list(regions.clouds(project).values())
+    if by_region:
+        return by_region[0] if all(by_region) else ""
     top = regions.named(regions.top_of(project), "machines")
-    said += [_said(body.get("place"))[0] for body in top.values() if isinstance(body, Mapping)]
-    said += [_said(regions.extension_of(project, name).get("place"))[0] for name in project.services()]
-    return next((cloud for cloud in said if cloud), "")
+    machines = {name: _said(body.get("place"))[0] if isinstance(body, Mapping) else "" for name, body in top.items()}
+    said = list(machines.values())
+    for name in project.services():
+        extension = regions.extension_of(project, name)
+        said.append(machines.get(str(extension.get("machine"))) or _said(extension.get("place"))[0])
+    return said[0] if said and all(said) else ""

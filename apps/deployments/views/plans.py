@@ -151,17 +151,18 @@ def detail(request: HttpRequest, principal: Principal, plan_id: Any) -> HttpResp
 
 
 def _show(request: HttpRequest, principal: Principal, plan: Plan, refused: Fault | None = None) -> HttpResponse:
-    harmless, destructive = showing.groups(plan)
     body = plan.body
     shares = showing.shares(plan)
+    titles = {share.cloud.name: str(share.cloud) for share in shares}
+    harmless, destructive = showing.groups(plan, titles)
     lines: list[Any] = []
     elsewhere: list[Any] = []
     if plan.version is not None and plan.purpose == "apply":
-        lines, elsewhere = showing.ledger_lines(plan.version.text, body["ledger"])
+        lines, elsewhere = showing.ledger_lines(plan.version.text, showing.titled(body["ledger"], titles))
     lost = [change for change in destructive if change["data_loss"]]
     blocked = any(finding["severity"] == "error" for finding in body["findings"])
     deployment = Deployment.objects.visible_to(principal).filter(pk=plan.deployment_id).first()
-    told = excerpts(plan.version.text if plan.version else "", body["findings"])
+    told = excerpts(plan.version.text if plan.version else "", showing.titled(body["findings"], titles))
     context = {
         "plan": plan,
         "body": body,
@@ -176,7 +177,7 @@ def _show(request: HttpRequest, principal: Principal, plan: Plan, refused: Fault
         "empty": not body["actions"],
         "shares": shares,
         "several": shares if len(shares) > 1 else [],
-        "crossings": body.get("crossings", []),
+        "crossings": showing.titled(body.get("crossings", ()), titles),
         "lines": lines,
         "elsewhere": elsewhere,
         "verdicts": showing.verdicts(body["ledger"]),
