@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from engine.realise.place import Clouds, homes, part
+from engine.realise.place import Clouds, homes, main_named, part
 from engine.userdata import addresses, read_file
 from engine.userdata.addresses import Peer
 from tests.engine.across import Sky, codes, messages, text_of
@@ -386,3 +386,19 @@ def test_a_place_of_any_other_form_is_told_by_the_schema_and_survived(place: str
 
         assert "realise.extension" in {finding.code for finding in read_extensions(project).findings}
         assert plan.order() is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "cloud"),
+    [
+        ("services: {a: {image: a, x-escale: {place: paris}}, b: {image: b}}", ""),
+        ("services: {a: {image: a, x-escale: {place: paris}}, b: {image: b, x-escale: {place: roubaix}}}", "paris"),
+        ("services: {a: {image: a}}\nx-escale: {place: {cloud: paris, label: required}}", "paris"),
+        ("services: {a: {image: a}}\nx-escale: {regions: {one: {cloud: paris}, two: }}", ""),
+        ("services: {a: {image: a}}\nx-escale: {regions: {one: {cloud: paris}, two: {cloud: roubaix}}}", "paris"),
+        ("services: {a: {image: a, x-escale: {machine: m}}}\nx-escale: {machines: {m: {place: paris}}}", "paris"),
+        ("services: {a: {image: a}}", ""),
+    ],
+)
+def test_the_main_cloud_is_asked_for_unless_nothing_is_left_to_ask(text: str, cloud: str) -> None:
+    assert main_named(load(text)) == cloud
