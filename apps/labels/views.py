@@ -14,7 +14,7 @@ from apps.clouds.models import Cloud
 from apps.labels import issuing, reporting, running
 from apps.labels.models import Label, Run
 from apps.labels.standing import current, lifetime, standing
-from apps.operations import showing
+from apps.operations import views as operations
 from apps.operations.models import Operation
 from apps.tenancy.access import Principal, require
 from apps.tenancy.faults import Fault
@@ -97,7 +97,8 @@ def _progress(request: HttpRequest, principal: Principal, run: Run, *, own: bool
     visible = Operation.objects.visible_to(principal).filter(pk=run.operation_id).first() if own else None
     context: dict[str, Any] = {"run": run, "cloud": run.cloud, "operation": visible}
     if visible is not None:
-        context["picture"] = showing.picture(visible)
+        context |= operations.head_of(principal, visible) | operations.steps_of(request, visible)
+        context["lanes"] = []  # each probe is a lane of its own: the list below says the same
     return render(request, "labels/running.html", SECTION | context)
 
 

@@ -74,7 +74,7 @@ def count(request: HttpRequest, principal: Principal) -> HttpResponseBase:
 def detail(request: HttpRequest, principal: Principal, operation_id: Any) -> HttpResponseBase:
     """Show an operation as it is now; a script then follows its events from here on."""
     operation = _operation(request, principal, operation_id)
-    context = _head(principal, operation) | _steps(request, operation)
+    context = head_of(principal, operation) | steps_of(request, operation)
     return render(request, "operations/detail.html", SECTION | context)
 
 
@@ -83,7 +83,7 @@ def detail(request: HttpRequest, principal: Principal, operation_id: Any) -> Htt
 def head(request: HttpRequest, principal: Principal, operation_id: Any) -> HttpResponseBase:
     """Answer the part of the page that changes with the operation: state, error, progress, buttons."""
     operation = _operation(request, principal, operation_id)
-    return render(request, "operations/_head.html", _head(principal, operation))
+    return render(request, "operations/_head.html", head_of(principal, operation))
 
 
 @require_GET
@@ -91,7 +91,7 @@ def head(request: HttpRequest, principal: Principal, operation_id: Any) -> HttpR
 def steps(request: HttpRequest, principal: Principal, operation_id: Any) -> HttpResponseBase:
     """Answer the lanes and the list of steps anew, after a retry or when undoing has begun."""
     operation = _operation(request, principal, operation_id)
-    return render(request, "operations/_steps.html", _steps(request, operation) | {"operation": operation})
+    return render(request, "operations/_steps.html", steps_of(request, operation) | {"operation": operation})
 
 
 @require_GET
@@ -166,7 +166,8 @@ def _operation(request: HttpRequest, principal: Principal, operation_id: Any) ->
     return operation
 
 
-def _head(principal: Principal, operation: Operation) -> dict[str, Any]:
+def head_of(principal: Principal, operation: Operation) -> dict[str, Any]:
+    """Return what the head of an operation's page shows; pages of apps above show it too."""
     return {
         "operation": operation,
         "picture": showing.picture(operation),
@@ -182,7 +183,8 @@ def _failed_step(operation: Operation) -> Step | None:
     return operation.steps.filter(key=key).first() if key else None
 
 
-def _steps(request: HttpRequest, operation: Operation) -> dict[str, Any]:
+def steps_of(request: HttpRequest, operation: Operation) -> dict[str, Any]:
+    """Return the lanes and steps that an operation's page shows."""
     wanted = request.GET.get("steps", "")
     chosen = showing.chosen_steps(operation, wanted)
     rows = list(chosen.defer("payload", "result")[: STEPS_SHOWN + 1])
