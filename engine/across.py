@@ -14,6 +14,7 @@ from typing import Any
 from engine import graph, planner
 from engine.compose.model import Project
 from engine.findings import Finding
+from engine.found import FoundMachine
 from engine.observed import ObservedState, Target
 from engine.plan import LedgerEntry, Plan
 from engine.realise import Desired, realise
@@ -36,7 +37,8 @@ class Side:
     ``part`` starts the keys of what is there, and is empty for the deployment's main cloud; ``cloud`` is the cloud's
     name in the drawing. ``reported``: machine -> addresses that it told last. ``given``: machine -> the addresses of
     machines elsewhere that it was made with. ``reaches``: clouds whose private addresses are routed to from here.
-    ``public``: machines get addresses there that can be reached from anywhere.
+    ``public``: machines get addresses there that can be reached from anywhere. ``adoptable`` and ``restore``: as for
+    ``planner.plan``.
     """
 
     part: str
@@ -44,6 +46,8 @@ class Side:
     target: Target
     owner: Owner
     observed: ObservedState = field(default_factory=ObservedState)
+    adoptable: Mapping[str, FoundMachine] = field(default_factory=dict)
+    restore: bool = False
     prior: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     reported: Mapping[str, Sequence[str]] = field(default_factory=dict)
     given: Mapping[str, Mapping[Peer, str]] = field(default_factory=dict)
@@ -303,7 +307,15 @@ class _Planner:
             if entries:
                 desired = self._realised(cloud, side, introduced(share.drawing, entries))
             share.desired = _waiting(desired, waits)
-            share.plan = planner.plan(share.desired, side.observed, side.prior, side.owner, side.target.name)
+            share.plan = planner.plan(
+                share.desired,
+                side.observed,
+                side.prior,
+                side.owner,
+                side.target.name,
+                adoptable=side.adoptable,
+                restore=side.restore,
+            )
 
     def _calls_from(self, cloud: str) -> Iterator[Call]:
         return (call for call in self.calls if self.homes.services[call.caller] == cloud)

@@ -48,7 +48,8 @@ def price(
 
 def needed(specs: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
     """Return the requirements of resources in their JSON form, by key: what has been applied, for ``before``."""
-    machines = [spec for spec in specs.values() if spec.get("kind") == "machine"]
+    # An adopted machine runs and is paid for already, wherever that is reckoned: no deployment made it.
+    machines = [spec for spec in specs.values() if spec.get("kind") == "machine" and not spec.get("adopted")]
     volumes = sum(int(spec.get("size_gib") or 0) for spec in specs.values() if spec.get("kind") == "volume")
     return {
         "machines": len(machines),

@@ -13,15 +13,16 @@ from django.db.models import Prefetch
 
 from apps.clouds import reading
 from apps.clouds.models import Cloud
+from apps.deployments.looking import adopted_in_body, adopted_in_drawing, look
 from apps.deployments.models import Deployment, Plan, Resource
-from apps.deployments.working import Worked, observe, policy_of, prior_of
+from apps.deployments.working import Worked, policy_of, prior_of
 from apps.labels.reading import labels_of, wanted_label
 from apps.tenancy.models import Project
 from engine import across, planner
 from engine.across import Across, Side, joined
 from engine.compose import Project as Drawing
 from engine.findings import Finding
-from engine.observed import ObservedState, Target
+from engine.observed import Target
 from engine.realise import Desired
 from engine.realise import place as placing
 from engine.realise.place import Clouds, Homes
@@ -258,8 +259,10 @@ def work_out(
     owner: Owner,
     deployment: Deployment | None,
     images: Mapping[str, str],
+    restore: bool = False,
 ) -> Spread:
     """Work a plan out over all clouds of a division; nothing is stored or touched. Faults: ``cloud.*``."""
+    adopted = adopted_in_drawing(drawing)
     rows = {part.cloud_id: part for part in parts_of(deployment, gone=True)}
     names = {row.part for row in rows.values()}
     sides: dict[str, Side] = {}
@@ -268,13 +271,15 @@ def work_out(
     ordered = sorted(division.clouds.values(), key=lambda cloud: cloud.pk != division.main.pk)
     for cloud in ordered:
         if cloud.pk == division.main.pk:
-            sides[cloud.name] = _side("", cloud, owner, deployment, drawn=cloud.name in division.homes.clouds)
+            drawn = cloud.name in division.homes.clouds
+            sides[cloud.name] = _side("", cloud, owner, deployment, adopted, drawn=drawn, restore=restore)
         else:
             row = rows.get(cloud.pk)
             part = row.part if row is not None else _part_name(cloud, names)
             mine = replace(owner, deployment_id=str(part_id(uuid.UUID(owner.deployment_id), cloud)))
             live = row if row is not None and row.state != "destroyed" else None
-            sides[cloud.name] = _side(part, cloud, mine, live, drawn=cloud.name in division.homes.clouds)
+            drawn = cloud.name in division.homes.clouds
+            sides[cloud.name] = _side(part, cloud, mine, live, adopted, drawn=drawn, restore=restore)
         clouds[sides[cloud.name].part], owners[sides[cloud.name].part] = cloud, sides[cloud.name].owner
     made = across.plan(drawing, division.homes, sides, policy_of(project, drawing), images)
     homes = {service: sides[home].part for service, home in division.homes.services.items() if home in sides}
@@ -319,8 +324,19 @@ def _nothing(side: Side) -> Any:
     return planner.plan(Desired(), side.observed, side.prior, side.owner, side.target.name)
 
 
-def _side(part: str, cloud: Cloud, owner: Owner, deployment: Deployment | None, *, drawn: bool) -> Side:
+def _side(
+    part: str,
+    cloud: Cloud,
+    owner: Owner,
+    deployment: Deployment | None,
+    adopted: Iterable[str] = (),
+    *,
+    drawn: bool,
+    restore: bool = False,
+) -> Side:
     """Return a cloud as the planner needs it; where nothing is drawn no inventory is needed, but what is there."""
+    prior = prior_of(deployment)
+    seen = look(cloud, owner, deployment, prior, adopted, several=True)
     target = reading.target(cloud) if drawn else Target(cloud.name, cloud.kind, cloud.flavour)
     reported: dict[str, list[str]] = {}
     given: dict[str, dict[Peer, str]] = {}
@@ -333,8 +349,10 @@ def _side(part: str, cloud: Cloud, owner: Owner, deployment: Deployment | None, 
         cloud=cloud.name,
         target=target,
         owner=owner,
-        observed=observe(cloud, owner) if deployment is not None else ObservedState(),
-        prior=prior_of(deployment),
+        observed=seen.observed,
+        adoptable=seen.adoptable,
+        restore=restore,
+        prior=prior,
         reported=reported,
         given=given,
         reaches=reaches_of(cloud),
@@ -381,14 +399,13 @@ def _part_name(cloud: Cloud, taken: set[str]) -> str:
 
 def is_stale(plan: Plan) -> bool:
     """Tell whether any cloud of a plan, or what is kept of it, is no longer as it was."""
+    adopted = adopted_in_body(plan.body["desired"])
     for part in plan.body["parts"]:
         deployment = Deployment.objects.filter(pk=part["deployment"]).exclude(state="destroyed").first()
-        if deployment is None:
-            observed, prior = ObservedState(), {}
-        else:
-            cloud = Cloud.objects.get(pk=part["cloud"]["id"])
-            observed, prior = observe(cloud, Owner(**part["owner"])), prior_of(deployment)
-        if planner.fingerprint(observed, prior) != part["base"]:
+        cloud, prior = Cloud.objects.get(pk=part["cloud"]["id"]), prior_of(deployment)
+        seen = look(cloud, Owner(**part["owner"]), deployment, prior, adopted, several=True)
+        adoptable = seen.adoptable if plan.purpose == "apply" else None
+        if planner.fingerprint(seen.observed, prior, adoptable) != part["base"]:
             return True
     return False
 

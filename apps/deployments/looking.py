@@ -13,8 +13,9 @@ from apps.clouds.connections import connect
 from apps.clouds.models import Cloud
 from apps.deployments.models import Deployment, Plan
 from apps.deployments.working import cloud_fault, observe
-from apps.tenancy.faults import fault
+from apps.tenancy.faults import Fault, fault
 from connectors.base import ConnectorError
+from engine.compose import Project as Drawing
 from engine.found import FoundMachine
 from engine.observed import ObservedResource, ObservedState
 from engine.resources import Machine, Owner, Resource
@@ -36,8 +37,12 @@ def look(
     deployment: Deployment | None,
     prior: Mapping[str, Mapping[str, Any]],
     desired: Iterable[str] = (),
+    *,
+    several: bool = False,
 ) -> Sight:
     """Return what a cloud has of a deployment now; ``desired``: identities that its drawing adopts.
+
+    ``several``: it is one of several clouds, some of which may not be able to adopt: there they have no such machine.
 
     Faults: ``cloud.not_ready``, ``plan.adopt_unsupported``.
     """
@@ -46,7 +51,15 @@ def look(
     ids = {*map(str.lower, desired), *applied}
     if deployment is not None:
         ids |= _begun(deployment)
-    return _with_adopted(observed, owner, describe(cloud, ids), applied) if ids else Sight(observed)
+    if not ids:
+        return Sight(observed)
+    try:
+        found = describe(cloud, ids)
+    except Fault as problem:
+        if not several or problem.code != "plan.adopt_unsupported":
+            raise
+        return Sight(observed)
+    return _with_adopted(observed, owner, found, applied)
 
 
 def describe(cloud: Cloud, ids: Collection[str]) -> tuple[FoundMachine, ...]:
@@ -67,6 +80,14 @@ def describe(cloud: Cloud, ids: Collection[str]) -> tuple[FoundMachine, ...]:
 def adopted_in(resources: Mapping[str, Resource]) -> list[str]:
     """Return the identities of the machines that resources adopt."""
     return [one.adopted for one in resources.values() if isinstance(one, Machine) and one.adopted is not None]
+
+
+def adopted_in_drawing(drawing: Drawing) -> list[str]:
+    """Return the identities of the machines that a drawing means to adopt, on whatever cloud."""
+    machines = (drawing.extensions().get("x-escale") or {}).get("machines") or {}
+    bodies = machines.values() if isinstance(machines, Mapping) else ()
+    adopted = [body.get("adopt") for body in bodies if isinstance(body, Mapping)]
+    return [str(one["uuid"]).lower() for one in adopted if isinstance(one, Mapping) and one.get("uuid")]
 
 
 def adopted_in_body(desired: Mapping[str, Mapping[str, Any]]) -> list[str]:

@@ -120,7 +120,7 @@ def work_out(
     """
     division = across.divide(drawing, project, cloud, deployment, region)
     if division is not None and division.several:
-        return across.work_out(drawing, project, division, owner, deployment, images)
+        return across.work_out(drawing, project, division, owner, deployment, images, restore)
     target = reading.target(cloud)
     prior = prior_of(deployment)
     desired = realise(drawing, target, owner, policy_of(project, drawing), images, prior, region=region or None)

@@ -106,9 +106,13 @@ class Adopter:
         written = "escale.organization, escale.project, escale.deployment, escale.resource, escale.step, escale.hash"
         details = [
             ("markers", "", written),
-            ("size", "as it is", f"{effective.cpus} CPUs, {effective.memory_mib} MiB"),
-            *[("network", "as it is", network) for network in found.networks],
-            *[("disk", "as it is", f"{disk.label}: {disk.size_mib / 1024:g} GiB") for disk in found.disks],
+            ("size, as it is", "", f"{effective.cpus} CPUs, {effective.memory_mib} MiB"),
+            ("networks, as they are", "", ", ".join(found.networks) or "none"),
+            (
+                "disks, as they are",
+                "",
+                ", ".join(f"{disk.label}: {disk.size_mib / 1024:g} GiB" for disk in found.disks),
+            ),
         ]
         self.now.note(machine, "update", cause, details)
 

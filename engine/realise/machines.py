@@ -436,7 +436,9 @@ class _Realiser:
         )
 
     def _requirements(self, resources: Mapping[str, Resource]) -> Requirements:
-        machines = [resource for resource in resources.values() if isinstance(resource, Machine)]
+        # Adopted machines have their room already.
+        made = (resource for resource in resources.values() if isinstance(resource, Machine))
+        machines = [machine for machine in made if machine.adopted is None]
         volumes = sum(resource.size_gib for resource in resources.values() if isinstance(resource, Volume))
         return Requirements(
             machines=len(machines),
