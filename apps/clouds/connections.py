@@ -40,6 +40,11 @@ OPEN_FOR_S = 15.0
 IDLE_FOR_S = 600.0
 PROBE_TIMEOUT_S = 8.0
 WORK_TIMEOUT_S = 30.0
+REFUSED_FOR_S = 60.0
+REFUSED_AT_MOST_S = 900.0
+"""A refused credential is tried again after these pauses only: vCenter locks an account after five refusals."""
+ASKED_AGAIN_S = 5.0
+"""How soon whoever waits for another credential looks whether there is one; that costs the cloud nothing."""
 
 T = TypeVar("T")
 
@@ -108,6 +113,8 @@ class PooledConnector:
         self._lock = threading.Lock()
         self._calls = 0
         self._retired = False
+        self._refusals = 0  # in a row, of this credential
+        self._refused_until = 0.0
 
     def __repr__(self) -> str:
         return f"<PooledConnector {self._name}>"
@@ -135,7 +142,7 @@ class PooledConnector:
 
     def start(self, action: Action, key: str) -> Outcome:
         """Call through."""
-        return self._call(lambda: self._connector.start(action, key))
+        return self._call(lambda: _raised(self._connector.start(action, key)))
 
     def poll(self, handles: Sequence[Handle]) -> dict[Handle, Outcome]:
         """Call through."""
@@ -147,7 +154,7 @@ class PooledConnector:
 
     def undo(self, action: Action, result: Mapping[str, Any], key: str) -> Outcome:
         """Call through."""
-        return self._call(lambda: self._connector.undo(action, result, key))
+        return self._call(lambda: _raised(self._connector.undo(action, result, key)))
 
     def use(self, work: Callable[[Any], T]) -> T:
         """Let `work` use the connector itself, for what lies beside the contract's verbs; the breaker counts it."""
@@ -181,6 +188,8 @@ class PooledConnector:
                 % {"cloud": self._name, "seconds": int(wait_s) + 1},
                 retry_after=wait_s,
             )
+        if refused_s := self._refused_for_s():
+            raise self._refusal(refused_s)
         with self._lock:
             self._calls += 1
         try:
@@ -190,6 +199,8 @@ class PooledConnector:
                 self._breaker.missed()
             else:
                 self._breaker.reached()
+            if error.code == "cloud.not_authenticated" and error.permanent:
+                raise self._refusal(self._note_refusal()) from None
             raise self._discreet(error) from None
         except BaseException:
             self._breaker.reached()  # our own defect says nothing about the cloud, and must not block it
@@ -199,6 +210,7 @@ class PooledConnector:
                 self._breaker.missed()
             else:
                 self._breaker.reached()
+                self._refusals = 0
             return answer
         finally:
             with self._lock:
@@ -208,16 +220,35 @@ class PooledConnector:
             if last:
                 self._log_out()
 
+    def _refused_for_s(self) -> float:
+        """Return for how many seconds this credential is not tried again, lest the account is locked; 0: now."""
+        with self._lock:
+            return max(0.0, self._refused_until - time.monotonic()) if self._refusals else 0.0
+
+    def _note_refusal(self) -> float:
+        with self._lock:
+            self._refusals += 1
+            pause_s = min(REFUSED_FOR_S * 2 ** (self._refusals - 1), REFUSED_AT_MOST_S)
+            self._refused_until = time.monotonic() + pause_s
+            return pause_s
+
+    def _refusal(self, pause_s: float) -> ConnectorError:
+        """Return the error of a credential that the cloud refuses: whoever waits goes on when it was exchanged.
+
+        Not permanent: each try asks for the newest credential (`connect_by_id`), and only that decides.
+        """
+        text = _(
+            "%(cloud)s refuses the stored user name or password - they are wrong, or were changed there - an "
+            "administrator can exchange the credential on the cloud's page; what waits then goes on by itself"
+        )
+        message = text % {"cloud": self._name}
+        return ConnectorError("cloud.not_authenticated", message, retry_after=min(pause_s, ASKED_AGAIN_S))
+
     def _discreet(self, error: ConnectorError) -> ConnectorError:
         """Call the cloud by its name: where it is, and as whom we sign in, is for its administrators."""
         for text, instead in self._hidden.items():
             error.message = error.message.replace(text, instead)
             error.detail = error.detail.replace(text, instead)
-        if error.code == "cloud.not_authenticated" and error.permanent:
-            error.message = _(
-                "%(cloud)s refuses the stored user name or password - they are wrong, or were changed there - an "
-                "administrator can exchange the credential on the cloud's page"
-            ) % {"cloud": self._name}
         error.args = (error.message,)
         return error
 
@@ -226,6 +257,18 @@ class PooledConnector:
             self._connector.close()
         except Exception as error:  # a cloud that is gone cannot be left politely
             log.info("Logging out of %s failed: %s", self._name, type(error).__name__)
+
+
+def _raised(outcome: Outcome) -> Outcome:
+    """Raise what says that the call was not heard, so that it is treated alike however a connector tells it."""
+    error = outcome.error
+    if (
+        outcome.state == "failed"
+        and error is not None
+        and error.code in ("cloud.not_authenticated", "cloud.unreachable")
+    ):
+        raise error
+    return outcome
 
 
 def code_of(health: Health) -> str | None:

@@ -7,7 +7,7 @@ and the apps above may still change the action (`register_preparer`): mint what 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from apps.clouds.connections import PooledConnector, connect_by_id
 from apps.operations.registry import StepContext
@@ -15,6 +15,7 @@ from apps.tenancy.faults import Fault
 from connectors.base import ConnectorError, Outcome
 from engine.plan import Action
 
+T = TypeVar("T")
 Preparer = Callable[[StepContext, Action], Action]
 
 _preparers: list[tuple[str, Preparer]] = []
@@ -40,9 +41,7 @@ class CloudHandler:
             for verb, prepare in _preparers:
                 if verb in ("*", action.verb):
                     action = prepare(step, action)
-            connector = self._connector(step)
-            step.require_mine()
-            return connector.start(action, step.key)
+            return self._asked(step, lambda connector: connector.start(action, step.key), mine=True)
         raise AssertionError("unreachable")
 
     def poll(self, steps: Sequence[StepContext]) -> dict[int, Outcome]:
@@ -50,14 +49,15 @@ class CloudHandler:
         outcomes: dict[int, Outcome] = {}
         for group in _by_cloud(steps):
             with _FaultsAsErrors():
-                found = self._connector(group[0]).poll([step.handle for step in group])
+                handles = [step.handle for step in group]
+                found = self._asked(group[0], lambda connector, handles=handles: connector.poll(handles))
                 outcomes |= {step.step_id: found[step.handle] for step in group if step.handle in found}
         return outcomes
 
     def cancel(self, step: StepContext) -> None:
         """Ask the cloud to stop the task; whether it did is learnt by polling."""
         with _FaultsAsErrors():
-            self._connector(step).cancel(step.handle)
+            self._asked(step, lambda connector: connector.cancel(step.handle))
 
     def undo(self, step: StepContext) -> Outcome:
         """Take back what another step did, wherever it had come to."""
@@ -66,10 +66,26 @@ class CloudHandler:
             if undone is None:
                 raise ConnectorError("internal", "The step takes nothing back.", permanent=True)
             action = _action(step)
-            connector = self._connector(step)
-            step.require_mine()
-            return connector.undo(action, undone.result, undone.key)
+            return self._asked(step, lambda connector: connector.undo(action, undone.result, undone.key), mine=True)
         raise AssertionError("unreachable")
+
+    def _asked(self, step: StepContext, ask: Callable[[PooledConnector], T], *, mine: bool = False) -> T:
+        """Ask the cloud; when it refuses the credential, and there is a newer one by now, ask once more with that.
+
+        ``mine``: look right before each call whether the step is still this worker's.
+        """
+        connector = self._connector(step)
+        if mine:
+            step.require_mine()
+        try:
+            return ask(connector)
+        except ConnectorError as error:
+            newest = self._connector(step) if error.code == "cloud.not_authenticated" else connector
+            if newest.version == connector.version:
+                raise
+        if mine:
+            step.require_mine()
+        return ask(newest)
 
     @staticmethod
     def _connector(step: StepContext) -> PooledConnector:

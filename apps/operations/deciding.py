@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from apps.operations import states
+from apps.operations.clock import now
 from apps.operations.registry import NotMine, StepContext
 from apps.operations.texts import Unfit, handle_text, result_text, tidy_text
 from apps.operations.transitions import Write
@@ -19,6 +20,9 @@ log = logging.getLogger(__name__)
 
 CANCELLED_BY_CLOUD = "cloud.cancelled"
 # What tends to pass quickly, and what rather takes a while.
+WAITED_OUT = frozenset({"cloud.unreachable", "cloud.not_authenticated"})
+"""What says nothing about the step: the cloud is away, or its password was changed. It waits, and uses up no try."""
+
 BACKOFF_FACTORS = {"cloud.busy": 1.0, "cloud.fault": 1.0, "cloud.unreachable": 2.0, "cloud.not_authenticated": 2.0}
 
 
@@ -63,12 +67,18 @@ def backoff_s(attempt: int, code: str, tuning: Tuning) -> float:
     return random.uniform(0, min(ceiling, tuning.backoff_max_s))  # noqa: S311
 
 
+def patience_s(away_s: float, tuning: Tuning) -> float:
+    """Return how long to wait for a cloud that has been away for so long: a quarter of that, with jitter."""
+    ceiling = min(max(tuning.backoff_base_s, away_s / 4), tuning.backoff_max_s)
+    return random.uniform(ceiling / 2, ceiling)  # noqa: S311
+
+
 def decide(held: Held, answer: Outcome | BaseException, operation_state: str, tuning: Tuning) -> Write | None:
     """Return the transition for an answer to ``start``, ``undo`` or ``poll``; None when there is nothing to write.
 
-    Transient errors are tried again with back-off until the attempts are used up; permanent ones fail at once; what
-    is no ConnectorError is our own defect, and parks the step in the end. While an operation is being cancelled
-    nothing is tried again.
+    Transient errors are tried again with back-off until the attempts are used up; permanent ones fail at once. A cloud
+    that is away is waited for (``unreachable_s``), which uses up no attempt. What is no ConnectorError is our own
+    defect, and parks the step in the end. While an operation is being cancelled nothing is tried again.
     """
     if isinstance(answer, NotMine):
         return None
@@ -111,7 +121,9 @@ def _failed(
     if cancelling and error.code == CANCELLED_BY_CLOUD:
         return held.write(states.SKIPPED, message="It was cancelled under way.")
     text = {**error.to_json(), "message": tidy_text(error.message), "detail": tidy_text(error.detail)}
-    exhausted = held.context.attempt >= held.max_attempts
+    away_s = 0.0 if held.trouble_since is None else max(0.0, now() - held.trouble_since)
+    away = isinstance(defect, ConnectorError | None) and error.code in WAITED_OUT
+    exhausted = away_s >= tuning.unreachable_s if away else held.context.attempt >= held.max_attempts
     if error.permanent or exhausted or cancelling:
         ours = defect is not None and not isinstance(defect, ConnectorError)
         return held.write(
@@ -119,13 +131,14 @@ def _failed(
             message=text["message"],
             error={**text, "attempts": held.context.attempt},
         )
-    delay_s = backoff_s(held.context.attempt, error.code, tuning)
+    delay_s = patience_s(away_s, tuning) if away else backoff_s(held.context.attempt, error.code, tuning)
     if error.retry_after is not None:
         delay_s += min(error.retry_after, 600.0)
     return held.write(
         states.READY,
         handle="",
         delay_s=delay_s,
+        trouble=away,
         message=text["message"],
         error=text,
         extra={"again_in_s": round(delay_s, 1)},

@@ -100,7 +100,7 @@ class Step(models.Model):
     attempt = models.PositiveIntegerField(default=0)
     max_attempts = models.PositiveIntegerField(default=5)
     takeovers = models.PositiveSmallIntegerField(default=0)  # workers that were lost while they held it
-    trouble_since = models.DateTimeField(null=True, blank=True)  # since when its task cannot be polled
+    trouble_since = models.DateTimeField(null=True, blank=True)  # since when its cloud cannot be asked
     fence = models.BigIntegerField(default=0)
     worker = models.CharField(max_length=120, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)

@@ -69,6 +69,7 @@ class Write:
     """What becomes of a step that this worker owns: one transition, applied only under its fence.
 
     ``delay_s`` sets when it is due again and gives the lease back; ``progress`` in percent. None leaves a column alone.
+    ``trouble``: its cloud cannot be asked; a try that ends so is not counted.
     """
 
     id: int
@@ -280,6 +281,7 @@ UPDATE operations_step s
                      THEN clock_timestamp() + %s * interval '1 second' END,
        trouble_since = CASE WHEN v.trouble THEN coalesce(s.trouble_since, clock_timestamp()) END,
        takeovers = CASE WHEN v.proven THEN 0 ELSE s.takeovers END,
+       attempt = CASE WHEN v.new = 'ready' AND v.trouble THEN greatest(s.attempt - 1, 0) ELSE s.attempt END,
        finished_at = CASE WHEN v.new IN ('running', 'waiting', 'ready') THEN NULL ELSE clock_timestamp() END
   FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::int[], %s::text[], %s::text[],
               %s::text[], %s::float8[], %s::bool[], %s::bool[])

@@ -26,7 +26,7 @@ class Tuning:
     poll_fraction: float = 0.05  # the pause between polls, as a part of a task's age or usual duration
     backoff_base_s: float = 1.0
     backoff_max_s: float = 60.0
-    unreachable_s: float = 1_800.0  # a task that could not be polled for this long is given up
+    unreachable_s: float = 86_400.0  # a step whose cloud could not be asked for this long is given up
     unreachable_cancelling_s: float = 60.0
     max_takeovers: int = 5  # workers lost over one step before it is parked as poison
     suspect_after: int = 2  # takeovers after which a step is worked on alone, so that it takes no other one along

@@ -28,6 +28,7 @@ OBJECTS = {
     "deployment_id": lambda side: side.deployment.pk,
     "number": lambda side: side.version.number,
     "name": lambda side: side.cloud.name,
+    "grant_id": lambda side: side.offer.pk,
     "membership_id": lambda side: _membership(side),
     "token_id": lambda side: _token(side),
     "draft_id": lambda side: side.draft.pk,
@@ -41,7 +42,18 @@ OBJECTS = {
 }
 """What the parameters of pages' addresses stand for; a page with another one must add it."""
 
-SHARED = {"name", "run_id", "label_id", "membership_id", "token_id", "token", "machine_id", "thing_id", "view_id"}
+SHARED = {
+    "name",
+    "grant_id",
+    "run_id",
+    "label_id",
+    "membership_id",
+    "token_id",
+    "token",
+    "machine_id",
+    "thing_id",
+    "view_id",
+}
 """Parameters whose objects belong to the organization, so that the neighbour may know of them."""
 
 

@@ -180,3 +180,19 @@ def test_a_step_whose_handler_nobody_knows_waits_for_a_release_that_does(start, 
         assert step.due_at is not None
     finally:
         registry._handlers["test"] = known
+
+
+@pytest.mark.parametrize("code", ["cloud.unreachable", "cloud.not_authenticated"])
+def test_a_cloud_that_is_away_is_waited_for_and_uses_up_no_try(start, finish, script, code):
+    operation = finish(start({"a": {"fail": {"code": code}, "fail_times": 6}}))
+    assert operation.state == "succeeded"
+    assert len(script.called("start")) == 7
+    assert (step_of(operation, "a").attempt, step_of(operation, "a").trouble_since) == (1, None)
+
+
+def test_a_cloud_that_never_comes_back_is_given_up_in_the_end(start, finish, script, tune):
+    tune(unreachable_s=0.3)
+    operation = finish(start({"a": {"fail": {"code": "cloud.unreachable"}}}))
+    assert operation.state == "failed"
+    assert operation.error["code"] == "cloud.unreachable"
+    assert len(script.called("start")) >= 2
