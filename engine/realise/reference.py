@@ -58,8 +58,14 @@ without a verdict below fails the tests.
 `x-escale: {regions: ...}` divides a drawing into parts for different clouds. A plan for one region makes that region's
 services and machines, with the networks, volumes, configs and secrets that they use. What leads to another region is
 in the ledger: `depends_on`, `links`, `network_mode: service:...` and the like have no effect across regions; a shared
-network or volume is one of its own in each region. Without a region, a drawing of several is planned whole for the one
-cloud, with a warning.
+network or volume is one of its own in each region. Without a region, a drawing whose regions name different clouds is
+planned over all of them; where they name none, it is planned whole for the one cloud, with a warning.
+
+## Several clouds
+
+`x-escale: {place: ...}` names the cloud of a service, a drawn machine or the whole drawing. Each cloud's part is made as
+above. A service reaches one on another cloud by its name, on published ports alone; what containers share within a
+machine, and volumes, are refused over a border. [across.md](across.md) tells all of it.
 
 ## Networks and names
 
