@@ -155,6 +155,9 @@ def start_label(plan: Plan) -> str:
             return _("Destroy %(machines)s") % {"machines": machine_text}
         disk_text = ngettext("%(n)d data disk", "%(n)d data disks", disks) % {"n": disks}
         return _("Destroy %(machines)s and %(disks)s") % {"machines": machine_text, "disks": disk_text}
+    adopted = sum(action["verb"] == "machine.adopt" for action in plan.body["actions"])
+    if adopted and adopted == len(plan.body["actions"]):
+        return ngettext("Adopt %(n)d machine", "Adopt %(n)d machines", adopted) % {"n": adopted}
     only_new = all(change["change"] in ("create", "keep") for change in changes)
     if only_new and machines:
         return ngettext("Deploy %(n)d machine", "Deploy %(n)d machines", machines) % {"n": machines}
