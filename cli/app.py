@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli import adopting, files, labels, render
+from cli import adopting, files, inventory, labels, render
 from cli.client import Client, CliError, Login, login_path, read_login, write_login
 from engine import compose
 
@@ -27,6 +27,8 @@ app = typer.Typer(
 app.add_typer(labels.app, name="labels")
 app.add_typer(adopting.drift, name="drift")
 app.command("adopt")(adopting.adopt)
+app.command("inventory")(inventory.inventory)
+app.command("sync")(inventory.sync)
 
 ComposeFile = Annotated[Path | None, typer.Argument(help="Compose file, or the folder it is in.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]

@@ -107,6 +107,19 @@ class Client:
                 return
             answer = self.get(answer["next"])
 
+    def text(self, path: str, **params: Any) -> Iterator[str]:
+        """Yield a long text as it comes, piece by piece."""
+        try:
+            with self._http.stream("GET", path, params=params, headers={"Accept": "*/*"}) as stream:
+                if stream.status_code >= 400:
+                    stream.read()
+                    raise problem(stream)
+                yield from stream.iter_text()
+        except httpx.TransportError as error:
+            raise CliError(
+                f"The connection to {self.login.url} broke: {error or type(error).__name__}", code="cli.connection"
+            ) from None
+
     def events(self, operation: str, after: int) -> Iterator[tuple[int, dict[str, Any]]]:
         """Yield an operation's events as they happen: sequence number and event; ends when the stream does."""
         headers = {"Accept": "text/event-stream", "Last-Event-ID": str(after)}

@@ -156,7 +156,7 @@ def cell(value: Any) -> str:
     if isinstance(value, int | float):
         return f"{value:g}" if isinstance(value, float) else str(value)
     text = " ".join(str(item) for item in value) if isinstance(value, list | tuple) else str(value)
-    text = text.replace("\x00", "")
+    text = "".join(sign for sign in text if sign.isprintable() or sign in "\t\r\n")  # a terminal may show it, too
     return f"'{text}" if text.lstrip("\ufeff \xa0")[:1] in _CALCULATED or text[:1] in _CALCULATED else text
 
 

@@ -38,8 +38,9 @@ class Lister:
         self._reader = Reader({**grounds.SHAPES, **listed.SHAPES})
         self._lock = threading.Lock()
         self._session: OwnSession | None = None
-        self._ground: tuple[str, str, Ground] | None = None  # collector, version, what stood there
-        self._tag_names: Names = {}
+        # What stood there when it was last read, and the versions since which every change of it has come here.
+        self._ground: tuple[Ground, list[tuple[str, str]]] | None = None
+        self._tag_names: Names | None = None
         self._lost: list[tuple[ItemKind, str]] = []  # tags that the last reading found no more
 
     def pages(self, session: Session, cursor: str) -> Iterator[ListingPage]:
@@ -133,11 +134,13 @@ class Lister:
         """Yield what the collector has to tell, page by page, until it has no more."""
         note = watch.note
         full, again = note.stage == _SCRATCH, note.stage == _AGAIN
-        known = self._ground
-        if ground is None and known is not None and known[:2] == (note.collector, note.version):
-            ground = known[2]
+        if ground is not None:
+            self._ground = (ground, [(note.collector, note.version)])
+        else:
+            ground = self._ground_at(note)
         while True:
-            page = watch.updates(self._reader, note.version)
+            before = note.version
+            page = watch.updates(self._reader, before)
             found = page.found if page is not None else []
             of_ground = [each for each in found if grounds.is_ground(each)]
             machines = [each for each in found if not grounds.is_ground(each)]
@@ -147,6 +150,7 @@ class Lister:
                 again = again or grounds.renames(of_ground)
             if ground is None and (found or again):
                 ground = self._read_ground(watch)
+                self._ground = (ground, [(note.collector, before)])
                 if of_ground:
                     items += ground.items()
             gone = [lost for each in of_ground if each.change == "leave" and (lost := grounds.gone(each))]
@@ -156,6 +160,7 @@ class Lister:
             more = page is not None and page.truncated
             if page is not None:
                 note.version = page.version
+                self._ground_holds(note, before)
             last = not more and (full or not again)
             if not more or not full:
                 note.stage = _AGAIN if again else ""
@@ -165,8 +170,6 @@ class Lister:
         if again and not full:
             assert ground is not None
             yield from self._again(watch, ground, tags)
-        if ground is not None:
-            self._ground = (note.collector, note.version, ground)
 
     def _machines(
         self,
@@ -212,6 +215,16 @@ class Lister:
             items = tuple(self._items(page.found, ground, tags, note))
             yield ListingPage(items, last=last, cursor=note.dump() if last else "")
 
+    def _ground_at(self, note: Note) -> Ground | None:
+        """Return what is known of the ground, if nobody else can have been told of a change since."""
+        known = self._ground
+        return known[0] if known is not None and (note.collector, note.version) in known[1] else None
+
+    def _ground_holds(self, note: Note, before: str) -> None:
+        known = self._ground
+        if known is not None and (note.collector, before) in known[1]:
+            self._ground = (known[0], [*known[1][-7:], (note.collector, note.version)])
+
     def _read_ground(self, watch: Watch) -> Ground:
         ground = Ground()
         for page in watch.all(0, grounds.PATHS, self._reader):
@@ -222,7 +235,7 @@ class Lister:
 
     def _look_at_tags(self, tags: Tags, note: Note, *, first: bool = False) -> list[Item]:
         """Read all tags, and note who has them. A vCenter that shows none is taken at its word once and for all."""
-        before = tags.names
+        before = tags.names or {}
         try:
             tags.load()
             note.tags, note.tags_at = tags.digest(), time.time()
@@ -235,14 +248,14 @@ class Lister:
             note.tags = ""
             return []
         self._tag_names = tags.names
-        self._lost = [("tag", key) for key in before if key not in tags.names]
+        self._lost = [("tag", key) for key in before if key not in (tags.names or {})]
         return list(tags.items())
 
     def _tags_of(self, refs: Sequence[str], tags: Tags, note: Note) -> Mapping[str, Sequence[str]]:
         if not note.tags or not refs:
             return {}
         try:
-            if not tags.names:
+            if tags.names is None:
                 tags.load()
                 self._tag_names = tags.names
             return tags.of(refs)

@@ -40,7 +40,7 @@ class Tags:
         self._login = base64.b64encode(f"{access.username}:{access.password}".encode()).decode()
         self._session = ""
         self._base = ""
-        self.names: Names = dict(names or {})
+        self.names = names  # None: nobody has read them yet
 
     def __enter__(self) -> Tags:
         return self
@@ -55,22 +55,24 @@ class Tags:
     def load(self) -> None:
         """Read the names of all tags. Absent; ConnectorError when the server does not answer as it should."""
         self._sign_in()
-        self.names = {}
+        names: Names = {}
         categories = {key: self._get("category", key).get("name", "") for key in self._ids("category")}
         for key in self._ids("tag"):
             tag = self._get("tag", key)
-            self.names[key] = (str(tag.get("name", "")), str(categories.get(tag.get("category_id", ""), "")))
+            names[key] = (str(tag.get("name", "")), str(categories.get(tag.get("category_id", ""), "")))
+        self.names = names
 
     def items(self) -> Iterator[Item]:
         """Yield the tags themselves."""
-        for key, (name, category) in self.names.items():
+        for key, (name, category) in (self.names or {}).items():
             yield Item("tag", key, key, name, {"category": category})
 
     def of(self, refs: Iterable[str]) -> dict[str, list[str]]:
         """Return the names of the tags of machines; each of those asked for is a key."""
         wanted = list(refs)
         found: dict[str, list[str]] = {ref: [] for ref in wanted}
-        if not self.names:
+        names = self.names or {}
+        if not names:
             return found
         self._sign_in()
         for first in range(0, len(wanted), _AT_ONCE):
@@ -81,13 +83,14 @@ class Tags:
                 ref = about.get("id", "") if isinstance(about, dict) else ""
                 if ref in found:  # a server that has none says null instead of an empty list
                     keys = entry.get("tag_ids") or ()
-                    found[ref] += [self.names[key][0] for key in keys if isinstance(key, str) and key in self.names]
+                    found[ref] += [names[key][0] for key in keys if isinstance(key, str) and key in names]
         return found
 
     def digest(self) -> str:
         """Return a digest of all names and of which object has which tag."""
-        state: list[Any] = sorted((key, *value) for key, value in self.names.items())
-        keys = list(self.names)
+        names = self.names or {}
+        state: list[Any] = sorted((key, *value) for key, value in names.items())
+        keys = list(names)
         for first in range(0, len(keys), _AT_ONCE):
             answer = self._associations("list-attached-objects-on-tags", {"tag_ids": keys[first : first + _AT_ONCE]})
             state += sorted(

@@ -16,6 +16,7 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_sche
 from rest_framework import status
 from rest_framework.decorators import action
 from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
+from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
@@ -71,6 +72,18 @@ MACHINE_PARAMETERS = [
 SORT = _parameter("sort", f"{', '.join(searching.SORTS)}; with - before it descending.", many=False)
 
 
+class CsvRenderer(BaseRenderer):
+    """Make `Accept: text/csv` negotiable; the file itself is streamed past the framework."""
+
+    media_type = "text/csv"
+    format = "csv"
+    charset = None
+
+    def render(self, data: Any, accepted_media_type: str | None = None, renderer_context: Any = None) -> bytes:
+        """Render what is no file, as a refusal: JSON."""
+        return JSONRenderer().render(data)
+
+
 class MachineViewSet(ScopedViewSet):
     """The machines of all clouds, whosever they are."""
 
@@ -104,7 +117,7 @@ class MachineViewSet(ScopedViewSet):
         parameters=[*MACHINE_PARAMETERS, SORT, _parameter("column", "Which columns, in their order; all unless told.")],
         responses={(200, "text/csv"): OpenApiTypes.STR},
     )
-    @action(detail=False, url_name="api-export", url_path="export")
+    @action(detail=False, url_name="api-export", url_path="export", renderer_classes=[JSONRenderer, CsvRenderer])
     def export(self, request: Request) -> HttpResponseBase:
         """Stream all machines that the filters leave, as CSV; cells that a spreadsheet would calculate are defused."""
         columns = request.query_params.getlist("column")
