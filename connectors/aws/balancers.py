@@ -106,7 +106,8 @@ def advance(cloud: Cloud, note: Note, seen: Seen) -> Outcome:
         return Outcome.failed(vanished(f"The balancer of {note.resource}"))
     arn = found["LoadBalancerArn"]
     marks = _marks(cloud, [arn]).get(arn, {})
-    if marks.get("hash") != note.data["hash"]:
+    # An update may come for machines that were made anew, which the hash does not tell: they are called as before.
+    if note.verb == "balancer.update" or marks.get("hash") != note.data["hash"]:
         _reconcile(cloud, note, found)
         cloud.elb("AddTags", ResourceArns=[arn], Tags=[{"Key": markers.PREFIX + "hash", "Value": note.data["hash"]}])
     if found.get("State", {}).get("Code", "active") == "provisioning":

@@ -23,6 +23,8 @@ CALLS = {
     "volume.create": "CreateVolume",
     "machine.create": "RunInstances",
     "machine.update": "StopInstances",
+    "firewall.create": "CreateSecurityGroup",
+    "balancer.create": "CreateLoadBalancer",
 }
 _KINDS = {
     "network.create": "subnet",
