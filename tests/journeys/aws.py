@@ -80,3 +80,28 @@ class AwsAccount:
             text = (gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw).decode()
             found[deployment][tags.get("Name", instance["InstanceId"])] = dict(yaml.load(text, Loader=yaml.CSafeLoader))
         return found
+
+    def groups(self) -> list[dict[str, Any]]:
+        """Return the security groups, their tags as a mapping beside them."""
+        found = self._all("ec2", "describe_security_groups", "SecurityGroups")
+        return [{**group, "tags": {tag["Key"]: tag["Value"] for tag in group.get("Tags") or ()}} for group in found]
+
+    def balancers(self, deployment: str) -> list[dict[str, Any]]:
+        """Return the balancers of a deployment with their ports and the instances that they lead to."""
+        client, found = self._clients["elbv2"], []
+        for balancer in self._all("elbv2", "describe_load_balancers", "LoadBalancers"):
+            arn = balancer["LoadBalancerArn"]
+            told = client.describe_tags(ResourceArns=[arn])["TagDescriptions"][0]["Tags"]
+            if deployment not in {tag["Value"] for tag in told}:
+                continue
+            ports = {each["Port"] for each in client.describe_listeners(LoadBalancerArn=arn)["Listeners"]}
+            groups = client.describe_target_groups(LoadBalancerArn=arn)["TargetGroups"]
+            targets = {
+                health["Target"]["Id"]
+                for group in groups
+                for health in client.describe_target_health(TargetGroupArn=group["TargetGroupArn"])[
+                    "TargetHealthDescriptions"
+                ]
+            }
+            found.append({**balancer, "ports": ports, "targets": targets})
+        return found
