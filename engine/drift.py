@@ -55,6 +55,7 @@ _POWER = "a drawing does not say whether a machine is on"
 _PACKED = "no machine of that name is drawn: its size follows from its services"
 _POOL = "it is one of a pool, whose machines are alike"
 _MISSING = "it is not on the cloud: take it out of the drawing by hand, or restore it"
+_ADOPTED_GONE = "it is gone, and a machine that was not made here cannot be made again: take it out of the drawing"
 _DISK = "which data disks it has follows from its services"
 
 
@@ -70,7 +71,8 @@ def differences(
         if kind not in ("machine", "volume"):
             continue
         if seen is None:
-            found.append(Difference(key, name, "missing", "exists", "missing", why_not=_MISSING))
+            why_not = _ADOPTED_GONE if spec.get("adopted") else _MISSING
+            found.append(Difference(key, name, "missing", "exists", "missing", why_not=why_not))
         elif kind == "machine":
             found.extend(_machine(key, name, {**spec, **(spec.get("drawn") or {})}, seen.attributes, machines))
         else:
@@ -111,11 +113,13 @@ def _machine(
     told: list[Difference] = []
     cpus, have = drawn.get("cpus"), found.get("cpus")
     if cpus and have and int(have) != int(cpus):
-        told.append(Difference(key, name, "cpus", f"{cpus} CPUs", f"{have} CPUs", (*place, "cpus"), int(have), why_not))
+        told.append(Difference(key, name, "cpus", _cpus(cpus), _cpus(have), (*place, "cpus"), int(have), why_not))
     memory, has = drawn.get("memory_mib"), found.get("memory_mib")
     if memory and has and int(has) != int(memory):
         value = size_text(int(has))
-        told.append(Difference(key, name, "memory", size_text(int(memory)), value, (*place, "memory"), value, why_not))
+        told.append(
+            Difference(key, name, "memory", _size(int(memory)), _size(int(has)), (*place, "memory"), value, why_not)
+        )
     power = str(found.get("power") or "on")
     if drawn.get("state") == "running" and power != "on":
         told.append(Difference(key, name, "power", "on", power, why_not=_POWER))
@@ -128,6 +132,14 @@ def _machine(
             Difference(key, name, "data_disk", volume.partition(":")[2], "detached", why_not=_DISK) for volume in gone
         )
     return told
+
+
+def _cpus(count: Any) -> str:
+    return f"{count} CPU" if int(count) == 1 else f"{count} CPUs"
+
+
+def _size(size_mib: int) -> str:
+    return f"{size_mib // 1024} GiB" if size_mib % 1024 == 0 else f"{size_mib} MiB"
 
 
 def _in_pool(label: str, machines: Mapping[str, Any]) -> bool:
@@ -169,19 +181,20 @@ def _adopted(
         label, size = str(disk["label"]), int(disk["size_mib"])
         there = have.pop(label, None)
         if there is None:
-            told.append(Difference(key, name, "disk", f"{label}: {size_text(size)}", "missing", why_not=_DISKS))
+            told.append(Difference(key, name, "disk", f"{label}: {_size(size)}", "missing", why_not=_DISKS))
         elif int(there["size_mib"]) != size:
             value = size_text(int(there["size_mib"]))
+            now = f"{label}: {_size(int(there['size_mib']))}"
             at: Path = (*place, "disks", listed.index(label), "size") if label in listed else ()
             told.append(
                 Difference(
-                    key, name, "disk", f"{label}: {size_text(size)}", f"{label}: {value}", at, value,
+                    key, name, "disk", f"{label}: {_size(size)}", now, at, value,
                     "" if at else _DISKS,
                 )
             )  # fmt: skip
     if drawn.get("own_disks"):
         for label, disk in have.items():
-            size_found = f"{label}: {size_text(int(disk['size_mib']))}"
+            size_found = f"{label}: {_size(int(disk['size_mib']))}"
             told.append(Difference(key, name, "disk", "none", size_found, why_not=_DISKS))
     return told
 
@@ -203,4 +216,4 @@ def _volume(
     if extension is None or "size" not in extension:
         why_not = "its size is not drawn, it is the default (x-escale: {defaults: {volume_size: ...}})"
     path: Path = ("volumes", label, "x-escale", "size")
-    return [Difference(key, name, "size", f"{drawn}GiB", value, path, value, why_not)]
+    return [Difference(key, name, "size", f"{drawn} GiB", f"{int(float(have))} GiB", path, value, why_not)]

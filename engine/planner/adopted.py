@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from engine.found import FoundMachine
 from engine.observed import ObservedResource
+from engine.plan import ResourceChange
 from engine.planner.comparison import Detail, spec_of
 from engine.planner.sides import Applied, snapshots
 from engine.planner.situation import MISSING, Situation
@@ -73,6 +74,15 @@ class Adopter:
     def _adopt(self, machine: Machine, before: Machine | None) -> None:
         assert machine.adopted is not None
         found = self.adoptable.get(machine.adopted)
+        if found is None and before is not None and before.adopted == machine.adopted:
+            self.now.steps.finding(
+                "plan.adopt_gone",
+                "warning",
+                f"{machine.name} ({machine.adopted}) was adopted and is not on this cloud any more. It was not made "
+                "here, so it cannot be made again: take it out of the drawing.",
+            )
+            self.now.note(machine, "keep", "is gone from the cloud")
+            return
         if found is None:
             self._refuse(
                 "plan.adopt_missing",
@@ -253,6 +263,20 @@ def release(steps: Steps, found: ObservedResource, name: str, cause: str, spec: 
         external_id=found.external_id,
         uses=[found.key],
     )
+
+
+def release_gone(
+    steps: Steps, prior: Mapping[str, Applied], existing: Mapping[str, Any], wanted: Container[str]
+) -> None:
+    """Add the release of machines that were adopted, are wanted no more, and cannot be found by their markers."""
+    for key, applied in sorted(prior.items()):
+        machine = applied.resource
+        if key in existing or key in wanted or not isinstance(machine, Machine) or machine.adopted is None:
+            continue
+        cause = "it is not on the cloud any more, or has lost its markers; it is forgotten here"
+        lost = ObservedResource(key, "machine", machine.adopted, "")
+        release(steps, lost, machine.name, cause, spec_of(machine, machine))
+        steps.change(ResourceChange(key, "machine", machine.name, "update", cause))
 
 
 def _facts(found: FoundMachine) -> Mapping[str, Any]:

@@ -11,7 +11,7 @@ from engine.found import FoundMachine
 from engine.observed import ObservedResource, ObservedState
 from engine.plan import Change, Plan, ResourceChange
 from engine.planner import removal
-from engine.planner.adopted import Adopter
+from engine.planner.adopted import Adopter, release_gone
 from engine.planner.comparison import Verdict, compare, spec_of
 from engine.planner.ground import Ground
 from engine.planner.openings import Openings
@@ -102,6 +102,7 @@ class _Planner:
                 key: reason for key, reason in self.ground.moved_networks.items() if key in self.existing
             },
         )
+        release_gone(self.steps, self.prior, self.existing, wanted)
         actions = self.steps.actions()
         return Plan(
             owner=self.owner,

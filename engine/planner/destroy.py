@@ -8,6 +8,7 @@ from typing import Any
 from engine.observed import ObservedState
 from engine.plan import Plan
 from engine.planner import removal
+from engine.planner.adopted import release_gone
 from engine.planner.sides import fingerprint, read_prior
 from engine.planner.steps import Steps
 from engine.resources import Owner
@@ -25,7 +26,8 @@ def plan_destroy(
     """
     steps = Steps(owner)
     removal.tell_strays(observed, steps)
-    remover = removal.Remover(steps, observed.resources, read_prior(prior), set(), {})
+    applied = read_prior(prior)
+    remover = removal.Remover(steps, observed.resources, applied, set(), {})
     remover.remove(
         sorted(observed.resources),
         cause=lambda key: _CAUSE,
@@ -40,6 +42,7 @@ def plan_destroy(
             "cloud, "
             "then destroy again.",
         )
+    release_gone(steps, applied, observed.resources, ())
     actions = steps.actions()
     order = {"balancer": 0, "machine": 1, "volume": 2, "firewall": 3, "network": 4, "folder": 5}
     return Plan(

@@ -246,6 +246,25 @@ def test_a_machine_that_is_gone_is_an_error() -> None:
     assert plan.empty
 
 
+def test_an_adopted_machine_that_vanished_is_told_and_keeps_nothing_else_from_going_on(estate: Estate) -> None:
+    del estate.found[WEB.id]
+    plan = estate.plan(drawing(*ESTATE).replace("cpus: 8", "cpus: 6"))
+    assert "plan.adopt_gone" in codes(plan)
+    assert not plan.blocked
+    assert [action.key for action in plan.actions] == ["machine:db/machine.update"]
+    assert not any(action.verb == "machine.create" for action in estate.plan(drawing(*ESTATE), restore=True).actions)
+
+
+def test_a_vanished_machine_that_is_taken_out_of_the_drawing_is_forgotten(estate: Estate) -> None:
+    gone = estate.found.pop(WEB.id)
+    plan = estate.plan(drawing(DB))
+    assert [(action.key, action.external_id) for action in plan.actions] == [("machine:web-01/machine.release", WEB.id)]
+    estate.found[WEB.id] = gone
+    estate.run(plan)
+    assert "machine:web-01" not in estate.prior
+    assert estate.plan(drawing(DB)).empty
+
+
 def test_an_appliance_is_warned_of_and_may_be_adopted_all_the_same() -> None:
     drawn = onboarding.draw("legacy", "paris", [replace(WEB, name="vcenter-01"), DB])
     assert len(drawn.names) == 2

@@ -187,6 +187,6 @@ def test_a_drawn_volume_takes_its_larger_size() -> None:
     }
     told = differences(load(text), prior, ObservedState(found))
     assert [(one.what, one.drawn, one.found) for one in told if one.resource == "volume:data"] == [
-        ("size", "20GiB", "40GiB")
+        ("size", "20 GiB", "40 GiB")
     ]
     assert "size: 40GiB  # enough" in write_back(text, told).text

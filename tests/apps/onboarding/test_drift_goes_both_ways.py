@@ -60,7 +60,7 @@ def test_a_look_is_kept(bob: Person, viewer: Person, legacy: Any, estate: list[s
     assert (value["resource"], value["what"], value["drawn"], value["found"], value["writable"]) == (
         "machine:web-01",
         "cpus",
-        "1 CPUs",
+        "1 CPU",
         "6 CPUs",
         True,
     )
@@ -171,9 +171,7 @@ def test_what_was_drawn_anew_since_is_not_overwritten(
     text = BlueprintVersion.objects.get().text
     first = text.index("    web-01:")
     newer = text[:first] + text[first:].replace("cpus: 1", "cpus: 3", 1)
-    saved = bob.api.post(
-        f"/api/v1/blueprints/{legacy['blueprint']['id']}/versions/", {"compose": newer}, format="json"
-    )
+    saved = bob.api.post(f"/api/v1/blueprints/{legacy['blueprint']['id']}/versions/", {"compose": newer}, format="json")
     assert saved.status_code == 201, saved.content
     control.change(estate[0], cpus=6)
     body = ask(bob, legacy, "write-back", preview=True).json()
