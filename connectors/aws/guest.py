@@ -22,7 +22,7 @@ def pack(machine: Machine) -> bytes:
     The same machine gives the same bytes, as a repeated RunInstances with one client token needs.
     """
     document = {"hostname": machine.name, "preserve_hostname": False, **machine.userdata}
-    packed = gzip.compress(render(document).encode(), 9, mtime=0)
+    packed = gzip.compress(render(document, compact=True).encode(), 9, mtime=0)
     if len(packed) > MAX_BYTES:
         raise ConnectorError(
             "cloud.invalid",
