@@ -128,3 +128,20 @@ def test_children_end_when_their_launcher_is_killed(tmp_path):
 def test_a_wrapped_program_keeps_its_arguments(tmp_path):
     done = psutil.Popen(wrapped([sys.executable, "-c", "import sys; print(sys.argv[1:])", "--a", "b c"]), stdout=-1)
     assert done.communicate()[0].decode().strip() == "['--a', 'b c']"
+
+
+def test_what_runs_once_is_not_started_again_and_only_its_failure_is_told(supervisor, capfd):
+    for name, code in (("good", 0), ("bad", 3)):
+        command = [sys.executable, "-c", f"import sys; sys.exit({code})"]
+        supervisor.start(Program(name, lambda command=command: command, 1, once=True))
+
+    def over():
+        supervisor.tick()
+        return "bad" not in supervisor.record.read_text() and "good" not in supervisor.record.read_text()
+
+    until(over)
+    said = capfd.readouterr().out
+    assert "bad ended with exit code 3" in said
+    assert "good" not in said
+    assert "again" not in said
+    supervisor.stop_all()
