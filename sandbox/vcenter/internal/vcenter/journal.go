@@ -33,6 +33,9 @@ type journal struct {
 	mu      sync.Mutex
 	highest int                                   // the highest number of any reference yet: never given again
 	making  map[types.ManagedObjectReference]bool // machines that are not complete: not saved
+
+	textsMu sync.Mutex                                       // the last lock that anybody takes
+	texts   map[types.ManagedObjectReference]json.RawMessage // machines as they were saved, until they change
 }
 
 // inventory is the saved form. The objects are vSphere's own JSON.
@@ -55,7 +58,8 @@ const settleTime = 300 * time.Millisecond
 
 func newJournal(vc *VCenter) *journal {
 	return &journal{vc: vc, path: filepath.Join(vc.settings.Home, "inventory.json"), dirty: make(chan struct{}, 1),
-		ending: make(chan struct{}), ended: make(chan struct{}), making: map[types.ManagedObjectReference]bool{}}
+		ending: make(chan struct{}), ended: make(chan struct{}), making: map[types.ManagedObjectReference]bool{},
+		texts: map[types.ManagedObjectReference]json.RawMessage{}}
 }
 
 // begin keeps a machine out of what is saved until it is complete.
@@ -180,7 +184,7 @@ func (j *journal) collect() (*inventory, error) {
 	} {
 		for _, object := range j.own(part.kind) {
 			var text json.RawMessage
-			ctx.WithLock(object, func() { text, err = encode(savedForm(object)) })
+			ctx.WithLock(object, func() { text, err = j.text(object) })
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", object.Reference(), err)
 			}
@@ -188,6 +192,34 @@ func (j *journal) collect() (*inventory, error) {
 		}
 	}
 	return saved, nil
+}
+
+// text is an object's saved form; a machine that has not changed is not written anew. The object is locked.
+func (j *journal) text(object mo.Entity) (json.RawMessage, error) {
+	ref := object.Reference()
+	if ref.Type != "VirtualMachine" {
+		return encode(savedForm(object))
+	}
+	j.textsMu.Lock()
+	text := j.texts[ref]
+	j.textsMu.Unlock()
+	if text != nil {
+		return text, nil
+	}
+	text, err := encode(savedForm(object))
+	j.textsMu.Lock()
+	j.texts[ref] = text
+	j.textsMu.Unlock()
+	return text, err
+}
+
+// stale says that objects may have changed since they were saved.
+func (j *journal) stale(refs []types.ManagedObjectReference) {
+	j.textsMu.Lock()
+	defer j.textsMu.Unlock()
+	for _, ref := range refs {
+		delete(j.texts, ref)
+	}
 }
 
 // own lists the complete objects of a kind that are not the estate's, in the order in which they were made.

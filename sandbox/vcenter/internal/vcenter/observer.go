@@ -80,6 +80,7 @@ func (o *observer) RemoveObject(_ *simulator.Context, ref types.ManagedObjectRef
 	if ref.Type == "VirtualMachine" {
 		o.vc.guests.removed(ref)
 	}
+	o.vc.journal.stale([]types.ManagedObjectReference{ref})
 	o.vc.collectors.reshape()
 	if ref.Type != "Task" {
 		o.vc.journal.touch()

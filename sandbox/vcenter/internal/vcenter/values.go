@@ -269,7 +269,8 @@ func valueXML(value any) []byte {
 		return nil
 	}
 	text := bytes.TrimSuffix(bytes.TrimPrefix(buffer.Bytes(), []byte("<v>")), []byte("</v>"))
-	return bytes.ReplaceAll(text, longType, shortType) // a text could not hold these quotation marks
+	// a text could not hold these quotation marks
+	return bytes.ReplaceAll(bytes.ReplaceAll(text, declaration, nil), longType, shortType)
 }
 
 type valueElement struct {
@@ -278,9 +279,11 @@ type valueElement struct {
 }
 
 var (
-	buffers   = sync.Pool{New: func() any { return new(bytes.Buffer) }}
-	longType  = []byte(`xmlns:XMLSchema-instance="http://www.w3.org/2001/XMLSchema-instance" XMLSchema-instance:type=`)
-	shortType = []byte(`xsi:type=`) // the envelope declares the prefix
+	buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+	// the encoder declares a prefix of its own in each value; the envelope declares xsi
+	declaration = []byte(` xmlns:_XMLSchema-instance="http://www.w3.org/2001/XMLSchema-instance"`)
+	longType    = []byte(` _XMLSchema-instance:type="`)
+	shortType   = []byte(` xsi:type="`)
 )
 
 // fingerprint tells values apart; 0 is an unset one.

@@ -64,6 +64,7 @@ func (cs *collectors) tell(change func(*notices)) {
 
 // touch says that an object may have changed.
 func (cs *collectors) touch(refs ...types.ManagedObjectReference) {
+	cs.vc.journal.stale(refs)
 	cs.tell(func(n *notices) {
 		if n.touched == nil {
 			n.touched = map[types.ManagedObjectReference]struct{}{}
