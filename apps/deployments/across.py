@@ -208,13 +208,18 @@ def divide(
 ) -> Division | None:
     """Return where the services of a drawing stand; None when neither drawing nor deployment knows of other clouds.
 
-    A plan for one ``region`` is for one cloud, whatever the drawing says of places.
+    A plan for one ``region`` is for one cloud, whatever the drawing says of places; the project's policy holds.
     """
     parts = parts_of(deployment)
     required = wanted_label(project.policy)
-    if region or not (parts or required or placing.names_places(drawing)):
+    if region:
+        known = Clouds([cloud.name], labels_of([cloud]), required)
+        return Division(placing.alone(drawing, cloud.name, known), cloud, {cloud.name: cloud}) if required else None
+    if not (parts or required or placing.names_places(drawing)):
         return None
-    usable = {found.name: found for found in Cloud.objects.usable_by(project).select_related("organization")}
+    # Of most clouds the name is enough, and an inventory may be large.
+    rows = Cloud.objects.usable_by(project).select_related("organization").defer("inventory")
+    usable = {found.name: found for found in rows}
     standing = [part.cloud for part in parts]
     for found in (cloud, *standing):
         usable[found.name] = found
@@ -235,7 +240,7 @@ def placed_services(drawing: Drawing, project: Project) -> dict[str, list[str]]:
     """Return the services that a drawing places itself, by the cloud's name, for who is asked for the rest's cloud."""
     if not placing.names_places(drawing):
         return {}
-    usable = list(Cloud.objects.usable_by(project))
+    usable = list(Cloud.objects.usable_by(project).defer("inventory"))
     homes = placing.homes(drawing, "", Clouds(sorted(cloud.name for cloud in usable), labels_of(usable)))
     found: dict[str, list[str]] = {}
     for service, cloud in homes.services.items():

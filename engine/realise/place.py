@@ -84,6 +84,15 @@ def homes(project: Project, default: str, clouds: Clouds) -> Homes:
     return _Reader(project, default, clouds).read()
 
 
+def alone(project: Project, cloud: str, clouds: Clouds) -> Homes:
+    """Return the homes of a plan for one cloud alone, whatever the drawing says: only the policy's label counts."""
+    reader = _Reader(project, cloud, clouds)
+    if clouds.required:
+        reader.demand(cloud, clouds.required, (), "The project's policy")
+    services = dict.fromkeys(project.services(), cloud)
+    return Homes(cloud, services, dict.fromkeys(regions.named(reader.top, "machines"), cloud), reader.notes.findings)
+
+
 class _Reader:
     def __init__(self, project: Project, default: str, clouds: Clouds) -> None:
         self.project, self.clouds, self.default = project, clouds, default
@@ -117,7 +126,7 @@ class _Reader:
                 self._agree(name, str(machine), follows, extension.get("place"), path)
         result = Homes(self.default if not self.top.get("place") else base, services, machines)
         for cloud in result.clouds if self.clouds.required else ():
-            self._demand(cloud, self.clouds.required, ("x-escale", "place"), "The project's policy")
+            self.demand(cloud, self.clouds.required, ("x-escale", "place"), "The project's policy")
         return Homes(result.default, services, machines, self.notes.findings)
 
     def _of_region(self, region: str, base: str) -> str:
@@ -136,10 +145,11 @@ class _Reader:
             other = next((name for name in self.clouds.known if self.clouds.carries(name, label)), None)
             if other is not None:
                 return other
-        self._demand(home, label, path, who)
+        self.demand(home, label, path, who)
         return home
 
-    def _demand(self, cloud: str, label: str, path: Path, who: str) -> None:
+    def demand(self, cloud: str, label: str, path: Path, who: str) -> None:
+        """Report a cloud that carries no such label."""
         if self.clouds.carries(cloud, label) or not self._first("label", (*path, cloud)):
             return
         fitting = [name for name in self.clouds.known if self.clouds.carries(name, label)]
@@ -180,7 +190,7 @@ class _Reader:
                 path,
             )
         elif label:
-            self._demand(home, label, path, f"The service {service}")
+            self.demand(home, label, path, f"The service {service}")
 
     def _first(self, what: str, path: Path) -> bool:
         if (what, path) in self.told:

@@ -269,9 +269,7 @@ def test_a_service_that_comes_home_takes_its_part_with_it_and_one_with_data_may_
     assert "across.data_stays" in {finding["code"] for finding in refused["findings"]}
 
 
-def test_a_plan_is_stale_when_either_cloud_has_changed(
-    bob: Person, spread: Any, drive: Any, far_control: Any
-) -> None:
+def test_a_plan_is_stale_when_either_cloud_has_changed(bob: Person, spread: Any, drive: Any, far_control: Any) -> None:
     planned = plan(bob, version=version(bob, spread, SHOP.replace("1.27", "1.28")), deployment=spread["id"])
     (machine,) = far_control.things("machine")
     far_control.delete(machine["id"])
@@ -307,3 +305,103 @@ def test_the_canvas_paints_all_of_it(bob: Person, spread: Any) -> None:
     }
     assert {service["state"] for service in painted["services"].values()} == {"running"}
     assert [part["cloud"]["name"] for part in painted["deployment"]["parts"]] == ["roubaix"]
+
+
+def test_stopping_and_undoing_half_way_leaves_nothing_on_either_cloud(
+    bob: Person, paris: Any, roubaix: Any, blueprint: Any, drive: Any, control: Any, far_control: Any
+) -> None:
+    import uuid
+
+    from apps.operations.runner import drive as work
+
+    before = [thing["name"] for thing in (*control.things(), *far_control.things())]
+    far_control.fault("machine.create", "hang")
+    started = start(bob, plan(bob, blueprint=blueprint(SHOP)["id"], cloud="paris", name="shop"))
+    work(uuid.UUID(started["operation"]), "tests", budget_s=2)
+    assert control.things("machine")
+    cancelled = bob.api.post(f"/api/v1/operations/{started['operation']}/cancel/", {"mode": "revert"})
+    assert cancelled.status_code == 202, cancelled.content
+    assert drive(started["operation"]).state == "reverted"
+    assert [thing["name"] for thing in (*control.things(), *far_control.things())] == before
+
+
+def test_a_cloud_of_another_organization_is_as_unknown_as_none(
+    bob: Person, charlie: Person, paris: Any, blueprint: Any, tmp_path: Path
+) -> None:
+    from apps.clouds import services
+
+    theirs = services.register_cloud(
+        charlie.principal,
+        charlie.organization,
+        name="roubaix",
+        kind="fake",
+        flavour="ovh",
+        address="theirs.example",
+        username="escale",
+        password="canary-cloud-password",
+        options={"state": str(tmp_path / "theirs.sqlite")},
+    )
+    services.refresh(theirs)
+    body = plan(bob, blueprint=blueprint(SHOP)["id"], cloud="paris", name="shop")
+    assert "across.cloud_unknown" in {finding["code"] for finding in body["findings"]}
+    assert [cloud["name"] for cloud in body["clouds"]] == ["paris"]
+
+
+def test_a_label_that_no_cloud_carries_blocks_the_plan(bob: Person, paris: Any, roubaix: Any, blueprint: Any) -> None:
+    text = SHOP.replace("{place: roubaix}", "{place: {cloud: roubaix, label: required}}")
+    body = plan(bob, blueprint=blueprint(text)["id"], cloud="paris", name="shop")
+    (finding,) = [one for one in body["findings"] if one["code"] == "placement.label_missing"]
+    assert (finding["severity"], finding["line"]) == ("error", 7)
+    assert bob.api.post("/api/v1/deployments/", {"plan": body["id"]}).status_code == 422
+
+
+def test_a_project_s_policy_demands_a_label_of_every_cloud(
+    bob: Person, paris: Any, roubaix: Any, blueprint: Any
+) -> None:
+    from apps.tenancy.models import Project
+
+    Project.objects.filter(slug="shop", organization=bob.organization).update(policy={"require_label": True})
+    regions = SHOP.replace("{place: roubaix}", "{region: far}") + "x-escale: {regions: {near: , far: }}\n"
+    for text, region in ((SHOP, ""), (SHOP.replace("    x-escale: {place: roubaix}\n", ""), ""), (regions, "near")):
+        made = blueprint(text, name=f"shop-{len(text)}")
+        body = plan(bob, blueprint=made["id"], cloud="paris", name=made["name"], region=region)
+        assert body["blocked"] is True
+        assert "placement.label_missing" in {finding["code"] for finding in body["findings"]}
+
+
+def test_the_pages_show_the_clouds_side_by_side(bob: Person, spread: Any) -> None:
+    from apps.deployments.models import Deployment, Plan
+
+    made = Plan.objects.get(operation_id=spread["operation"])
+    page = bob.browser.get(f"/plans/{made.pk}/").content.decode()
+    assert "What crosses a border" in page
+    assert "One plan, and one operation for all of them" in page
+    page = bob.browser.get(f"/deployments/{spread['id']}/").content.decode()
+    assert "What crosses a border" in page
+    database = next(one for one in spread["resources"] if one["key"] == "machine:host-1")
+    assert database["addresses"][0] in page
+    assert page.count("shop-host-1") >= 2
+    rows = bob.browser.get("/deployments/").content.decode()
+    assert rows.count(f"/deployments/{spread['id']}/") == 1
+    part = Deployment.objects.get(parent=spread["id"])
+    moved = bob.browser.get(f"/deployments/{part.pk}/")
+    assert (moved.status_code, moved.headers["Location"]) == (302, f"/deployments/{spread['id']}/")
+    assert bob.browser.get(f"/operations/{spread['operation']}/").status_code == 200
+    again = bob.browser.get(f"/designs/{spread['blueprint']['id']}/deploy/").content.decode()
+    assert "The drawing places these itself" in again
+
+
+def test_a_list_of_spread_deployments_asks_no_more_of_the_database(
+    bob: Person, spread: Any, django_assert_max_num_queries: Any
+) -> None:
+    with django_assert_max_num_queries(30):
+        assert bob.browser.get("/deployments/").status_code == 200
+
+
+def test_a_stranger_finds_neither_the_whole_nor_its_part(charlie: Person, bob: Person, spread: Any) -> None:
+    from apps.deployments.models import Deployment
+
+    part = Deployment.objects.get(parent=spread["id"])
+    for key in (spread["id"], part.id):
+        assert charlie.api.get(f"/api/v1/deployments/{key}/").status_code == 404
+        assert charlie.browser.get(f"/deployments/{key}/").status_code == 404
