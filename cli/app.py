@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli import adopting, files, inventory, labels, render
+from cli import adopting, clouds, files, inventory, labels, render
 from cli.client import Client, CliError, Login, login_path, read_login, write_login
 from engine import compose
 
@@ -24,6 +24,7 @@ app = typer.Typer(
     help="Deploy Compose files to your clouds, watch every step, and take it all back.",
 )
 
+app.add_typer(clouds.app, name="clouds")
 app.add_typer(labels.app, name="labels")
 app.add_typer(adopting.drift, name="drift")
 app.command("adopt")(adopting.adopt)
@@ -125,20 +126,6 @@ def projects(as_json: AsJson = False) -> None:
         render.print_json(rows)
         return
     render.table(["SLUG", "NAME", "ROLE"], [[r["slug"], r["name"], str(r.get("role"))] for r in rows], "No projects.")
-
-
-@app.command()
-def clouds(as_json: AsJson = False) -> None:
-    """List the clouds that can be deployed to."""
-    rows = list(_client().pages("/api/v1/clouds/"))
-    if as_json:
-        render.print_json(rows)
-        return
-    render.table(
-        ["NAME", "KIND", "FLAVOUR", "REGION", "HEALTH"],
-        [[r["name"], r["kind"], r["flavour"], r["region"], _health(r.get("health"))] for r in rows],
-        "No clouds: an admin adds them in the portal.",
-    )
 
 
 @app.command()
@@ -330,12 +317,6 @@ def run() -> None:
 
 def _client() -> Client:
     return Client(read_login())
-
-
-def _health(health: dict[str, Any] | None) -> str:
-    if not health:
-        return "[dim]not asked yet[/dim]"
-    return "[green]ok[/green]" if health.get("ok") else f"[red]{health.get('summary') or 'down'}[/red]"
 
 
 def _load(path: Path, name: str | None, profiles: list[str] | None, env_file: Path | None) -> compose.Project:

@@ -94,6 +94,14 @@ class Client:
         """Return the answer and its ``Location``; sent once, with a key that makes a repetition harmless."""
         return self._send("POST", path, json=dict(body or {}), headers={"Idempotency-Key": str(uuid.uuid4())})
 
+    def patch(self, path: str, body: Mapping[str, Any]) -> Any:
+        """Return the answer of a change."""
+        return self._send("PATCH", path, json=dict(body))[0]
+
+    def put(self, path: str, body: Mapping[str, Any]) -> Any:
+        """Return the answer of a replacement."""
+        return self._send("PUT", path, json=dict(body))[0]
+
     def delete(self, path: str) -> tuple[Any, str | None]:
         """Return the answer and its ``Location``."""
         return self._send("DELETE", path, headers={"Idempotency-Key": str(uuid.uuid4())})
