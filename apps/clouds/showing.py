@@ -63,6 +63,17 @@ def report(cloud: Cloud) -> list[Line]:
     return [line for line in lines if line is not None]
 
 
+def findings(cloud: Cloud) -> list[dict[str, Any]]:
+    """Return what the last test found beside what the report's lines say already."""
+    told = (
+        {"cloud.clock", "cloud.clock_skew", "cloud.permission", "cloud.certificate_expiring"}
+        if report(cloud)
+        else set()
+    )
+    found: list[dict[str, Any]] = (cloud.health or {}).get("findings") or []
+    return [finding for finding in found if finding.get("code") not in told]
+
+
 def asked(cloud: Cloud) -> list[tuple[Words, str]]:
     """Return what the cloud's kind asks for beside its address and credential, as it was answered."""
     kind = kinds.find(cloud.kind)

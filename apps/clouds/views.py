@@ -45,8 +45,7 @@ def index(request: HttpRequest, principal: Principal) -> HttpResponseBase:
     context = {
         "rows": rows,
         "pairs": pairs,
-        "down": down[:5],
-        "down_more": max(0, len(down) - 5),
+        "down": down,
         "pins": mapping.pins(on_map),
         "on_map": on_map,
         "map_width": int(mapping.WIDTH),
@@ -75,6 +74,7 @@ def _show(request: HttpRequest, principal: Principal, cloud: Cloud) -> HttpRespo
         "inventory": cloud.inventory or {},
         "health": showing.health(cloud, circuit, inside=inside),
         "report": showing.report(cloud) if inside else [],
+        "findings": showing.findings(cloud) if inside else [],
         "circuit": circuit,
         "inside": inside,
         "is_admin": is_admin,
