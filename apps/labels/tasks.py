@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from celery import shared_task
 from django.utils import timezone
@@ -16,6 +16,9 @@ from apps.tenancy.faults import Fault
 from apps.tenancy.querysets import as_uuid
 
 log = logging.getLogger(__name__)
+
+AGAIN = timedelta(hours=1)
+"""How long after a run that could not ask the cloud the next one is made: the label's grace is running."""
 
 
 @shared_task(expires=600)
@@ -58,7 +61,7 @@ def due(label: Label, now: datetime) -> str:
         return ""
     last = Run.objects.filter(cloud=label.cloud).order_by("-started_at").first()
     since = now - last.started_at if last is not None else run_every()
-    if since >= run_every():
+    if since >= (AGAIN if label.unconfirmed_since is not None else run_every()):
         return "schedule"
     assert label.valid_until is not None
     if label.valid_until - now > expiring():

@@ -196,6 +196,10 @@ def test_a_cloud_that_does_not_answer_keeps_its_label_for_a_while(
     label.refresh_from_db()
     assert state_of(label) == "unconfirmed"
     assert names(paris) == ["escale:deploy", "escale:mobility"]
+    from apps.labels.tasks import due
+
+    assert due(label, timezone.now() + timedelta(minutes=30)) == ""
+    assert due(label, timezone.now() + timedelta(minutes=90)) == "schedule"
     later = timezone.now() + timedelta(hours=73)
     assert (state_of(label, later), names(paris, later)) == ("lapsed", [])
     control.forgive()
