@@ -405,3 +405,16 @@ def test_a_stranger_finds_neither_the_whole_nor_its_part(charlie: Person, bob: P
     for key in (spread["id"], part.id):
         assert charlie.api.get(f"/api/v1/deployments/{key}/").status_code == 404
         assert charlie.browser.get(f"/deployments/{key}/").status_code == 404
+
+
+def test_clouds_that_an_administrator_calls_connected_ask_for_no_route(
+    alice: Person, bob: Person, paris: Any, roubaix: Any, blueprint: Any
+) -> None:
+    made = blueprint(SHOP)
+    before = plan(bob, blueprint=made["id"], cloud="paris", name="shop")
+    assert "across.route" in {finding["code"] for finding in before["findings"]}
+    options = {**roubaix.options, "reaches": ["paris"]}
+    answer = alice.api.patch("/api/v1/clouds/roubaix/", {"options": options})
+    assert answer.status_code == 200, answer.content
+    after = plan(bob, blueprint=made["id"], cloud="paris", name="shop")
+    assert "across.route" not in {finding["code"] for finding in after["findings"]}
