@@ -38,8 +38,12 @@ export class NodeIndex {
     return undefined;
   }
 
-  /** The node of a resource key: `machine:front`, `volume:data`; a pool's machines have its name with a number. */
-  ofResource(key: string): NodeId | undefined {
+  /**
+   * The node of a resource key: `machine:front`, `volume:data`; a pool's machines have its name with a number. On a
+   * further cloud of a deployment the key starts with the part's name: `ireland/machine:front`.
+   */
+  ofResource(whole: string): NodeId | undefined {
+    const key = whole.replace(/^[\w-]+\/(?=[a-z]+:)/, "");
     if (this.byId.has(key as NodeId)) return key as NodeId;
     const pool = /^(machine:.+)-\d+$/.exec(key)?.[1] as NodeId | undefined;
     const node = pool === undefined ? undefined : this.byId.get(pool);

@@ -77,6 +77,9 @@ describe("problems", () => {
     expect(where.nodes.ofResource("machine:front")).toBe("machine:front");
     expect(where.nodes.ofResource("machine:pool-2")).toBe("machine:pool");
     expect(where.nodes.ofResource("machine:front-2")).toBeUndefined();
+    expect(where.nodes.ofResource("ireland/machine:front")).toBe("machine:front");
+    expect(where.nodes.ofResource("ireland/machine:pool-1")).toBe("machine:pool");
+    expect(where.nodes.ofResource("network:@a/machine:front")).toBeUndefined();
     expect(where.nodes.ofResource("machine:host-1")).toBeUndefined();
   });
 });
