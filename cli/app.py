@@ -185,10 +185,13 @@ def destroy(
     client = _client()
     found = client.get(f"/api/v1/deployments/{name}/")
     if not as_json:
-        doomed = ", ".join(f"{row['kind']} {row['name']}" for row in found["resources"]) or "nothing"
+        made = [row for row in found["resources"] if not row.get("adopted")]
+        doomed = ", ".join(f"{row['kind']} {row['name']}" for row in made) or "nothing"
+        released = len(found["resources"]) - len(made)
         data = " The data on its volumes is lost." if any(r["kind"] == "volume" for r in found["resources"]) else ""
         where = " and ".join(part["cloud"]["name"] for part in found["parts"])
-        render.err.print(f"This destroys {doomed} on {where}.{data}", markup=False)
+        let_go = f" {released} adopted machines are released and stay as they are." if released else ""
+        render.err.print(f"This destroys {doomed} on {where}.{data}{let_go}", markup=False)
     ask = not yes and not as_json and sys.stdin.isatty()
     if ask and typer.prompt(f"Type {found['name']} to confirm") != found["name"]:
         raise CliError("Not confirmed; nothing was changed.", code="cli.not_confirmed")

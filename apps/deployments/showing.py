@@ -149,6 +149,13 @@ def start_label(plan: Plan) -> str:
     disks = sum(change["kind"] == "volume" for change in changes if change["change"] == "delete")
     if plan.purpose == "destroy" and not changes:
         return _("Remove %(name)s") % {"name": plan.deployment_name}
+    released = sum(action["verb"] == "machine.release" for action in plan.body["actions"])
+    if plan.purpose == "destroy" and released:
+        machines -= released
+        released_text = ngettext("Release %(n)d machine", "Release %(n)d machines", released) % {"n": released}
+        if not machines and not disks:
+            return released_text
+        return _("Destroy %(name)s") % {"name": plan.deployment_name}
     if plan.purpose == "destroy":
         machine_text = ngettext("%(n)d machine", "%(n)d machines", machines) % {"n": machines}
         if not disks:

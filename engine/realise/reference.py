@@ -191,6 +191,9 @@ def _rows(properties: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str
             continue  # the designer's own
         if schema.get("properties"):
             yield from _rows(schema["properties"], f"{prefix}{key}.")
+        each = schema.get("items")
+        if isinstance(each, Mapping) and each.get("properties"):
+            yield from _rows(each["properties"], f"{prefix}{key}[].")
         named = schema.get("additionalProperties")
         if named:
             yield from _rows(named["properties"], f"{prefix}{key}.*.")
@@ -203,13 +206,16 @@ def _values(schema: Mapping[str, Any]) -> str:
         return "name of a cloud, or `{cloud: ..., label: ...}`"
     if "else" in schema:
         return "`{services: [...], mode: hard\\|soft}`, or a list"
-    if "pattern" in schema:
+    if "pattern" in schema and "integer" in schema["type"]:
         return "size, such as `20GiB`"
     kind = schema.get("type")
     if isinstance(kind, list) and "object" in kind:
         return "map"
     if kind == "array":
-        return "list of services"
+        items = schema["items"]
+        if items.get("type") == "object":
+            return "list of maps"
+        return "list of services" if "minItems" in schema else "list"
     if kind == "object":
         return "map"
     if kind == "integer":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from engine.found import FoundDisk, FoundMachine
 from engine.observed import ObservedState
 from engine.plan import Plan
 from engine.resources import Machine, config_hash, from_json, to_json
+from tests.engine.compose.reference import ask_reference
 from tests.engine.drawings import OWNER, draw, errors, load, machines
 
 WEB = FoundMachine(
@@ -460,3 +462,15 @@ def test_the_marked_hash_follows_what_is_drawn() -> None:
     assert config_hash(one) != config_hash(replace(one, cpus=3))
     assert config_hash(one) == config_hash(replace(one, name="renamed"))
     assert isinstance(one, Machine)
+
+
+def test_the_reference_reads_the_drawing_as_it_is_meant(tmp_path: Path) -> None:
+    many = [replace(WEB, id=f"id-{number}", name=name, guest="") for number, name in enumerate(HOSTILE)]
+    drawn = onboarding.draw("legacy", "paris", many)
+    (tmp_path / "compose.yaml").write_text(drawn.text, encoding="utf-8")
+    answer = ask_reference(tmp_path)
+    assert not answer.error, answer.error
+    bodies = answer.config["x-escale"]["machines"]
+    assert {label: body["adopt"] for label, body in bodies.items()} == {
+        label: body["adopt"] for label, body in load(drawn.text).extensions()["x-escale"]["machines"].items()
+    }

@@ -304,12 +304,18 @@ class ResourceSerializer(serializers.ModelSerializer[Resource]):
     cloud = serializers.SerializerMethodField()
     addresses = serializers.SerializerMethodField()
     workloads = serializers.SerializerMethodField()
+    adopted = serializers.SerializerMethodField()
 
     class Meta:
         model = Resource
         fields = (
-            "key", "kind", "name", "cloud", "external_id", "state", "addresses", "workloads", "facts", "updated_at",
+            "key", "kind", "name", "cloud", "external_id", "state", "adopted", "addresses", "workloads", "facts",
+            "updated_at",
         )  # fmt: skip
+
+    def get_adopted(self, resource: Resource) -> bool:
+        """Tell whether somebody else made it: it is released with the deployment, and not deleted."""
+        return bool(resource.spec.get("adopted"))
 
     def get_key(self, resource: Resource) -> str:
         """Return its key; that of a thing on a further cloud starts with the part's name."""
