@@ -135,7 +135,7 @@ class Estate:
                 check = getattr(self, f"_before_{action}", None)
                 if check is not None:
                     check(request)
-                return self._done(request, self._upstream.forward(request), doom=doom)
+                return self._done(request, self._upstream.forward(_spelled_out(request)), doom=doom)
         before = getattr(self, f"_before_{action}", None)
         if before is not None:
             before(request)
@@ -457,6 +457,18 @@ class Estate:
         elif thing.state == "shutting-down" and now >= thing.until:
             wire.put(item, f"{place}/name", "terminated")
             wire.put(item, f"{place}/code", _CODES["terminated"])
+
+
+def _spelled_out(request: Request) -> Request:
+    """Name the cards' primary addresses in the way that moto reads."""
+    found: dict[str, str] = {}
+    for number in range(1, 16):
+        prefix = f"NetworkInterface.{number}"
+        for position in range(1, 51):
+            place = f"{prefix}.PrivateIpAddresses.{position}"
+            if request.params.get(f"{place}.Primary", "").lower() == "true":
+                found[f"{prefix}.PrivateIpAddress"] = request.params.get(f"{place}.PrivateIpAddress", "")
+    return request.with_params(found) if found else request
 
 
 def _stopping(estate: Estate, request: Request, root: Element) -> None:

@@ -86,6 +86,7 @@ class AwsBench:
         lines += [f"gateway {each['InternetGatewayId']}" for each in gateways]
         cards = ec2.describe_network_interfaces()["NetworkInterfaces"]
         lines += [f"card {each['NetworkInterfaceId']}" for each in cards]
+        lines += [f"address {each['AllocationId']}" for each in ec2.describe_addresses()["Addresses"]]
         lines += [f"balancer {each['LoadBalancerArn']}" for each in elb.describe_load_balancers()["LoadBalancers"]]
         lines += [f"targets {each['TargetGroupArn']}" for each in elb.describe_target_groups()["TargetGroups"]]
         return sorted(lines)
@@ -206,14 +207,22 @@ class AwsBench:
     def tagged(self, deployment: str) -> list[str]:
         """Return all that carries a deployment's id, by each service's own look at tags."""
         ec2, elb = self.client("ec2"), self.client("elbv2")
-        found = ec2.describe_tags(Filters=[{"Name": "value", "Values": [deployment]}])["Tags"]
-        dead = {
-            each["InstanceId"]
-            for reservation in ec2.describe_instances()["Reservations"]
-            for each in reservation["Instances"]
-            if each["State"]["Name"] in ("shutting-down", "terminated")
-        }
-        lines = [f"{tag['ResourceType']} {tag['ResourceId']}" for tag in found if tag["ResourceId"] not in dead]
+        ours = [{"Name": "tag:escale:deployment", "Values": [deployment]}]
+        lines = [
+            f"{listing} {thing}"
+            for look, listing in (
+                ("describe_volumes", "Volumes"),
+                ("describe_vpcs", "Vpcs"),
+                ("describe_subnets", "Subnets"),
+                ("describe_security_groups", "SecurityGroups"),
+                ("describe_internet_gateways", "InternetGateways"),
+                ("describe_network_interfaces", "NetworkInterfaces"),
+                ("describe_addresses", "Addresses"),
+            )
+            for thing in getattr(ec2, look)(Filters=ours)[listing]
+        ]
+        tag = {"Key": "escale:deployment", "Value": deployment}
+        lines += [f"instance {each['InstanceId']}" for each in self.instances() if tag in each.get("Tags", [])]
         arns = [each["LoadBalancerArn"] for each in elb.describe_load_balancers()["LoadBalancers"]]
         arns += [each["TargetGroupArn"] for each in elb.describe_target_groups()["TargetGroups"]]
         for arn in arns:
