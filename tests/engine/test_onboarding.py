@@ -470,7 +470,9 @@ def test_the_reference_reads_the_drawing_as_it_is_meant(tmp_path: Path) -> None:
     (tmp_path / "compose.yaml").write_text(drawn.text, encoding="utf-8")
     answer = ask_reference(tmp_path)
     assert not answer.error, answer.error
-    bodies = answer.config["x-escale"]["machines"]
+    # What it prints can be read again: it writes every dollar twice.
+    bodies = json.loads(json.dumps(answer.config["x-escale"]["machines"]).replace("$$", "$"))
+    ours = load(drawn.text).extensions()["x-escale"]["machines"]
     assert {label: body["adopt"] for label, body in bodies.items()} == {
-        label: body["adopt"] for label, body in load(drawn.text).extensions()["x-escale"]["machines"].items()
+        label: body["adopt"] for label, body in ours.items()
     }
