@@ -101,10 +101,8 @@ class Sky:
                 assert not addresses.wanted(addresses.filled(action.spec["userdata"], peers))
                 self.given[cloud][action.resource] = peers
             self.clouds[cloud].execute(Plan(action.owner, cloud, (replace(action, depends_on=()),)))
-            if action.verb == "machine.create":
-                self.addresses[cloud].pop(action.resource, None)
             if action.verb == "machine.ready":
-                self.addresses[cloud].setdefault(action.resource, [self._new()])
+                self.addresses[cloud][action.resource] = [self._new()]  # a public one lasts until the next start
             if action.verb == "machine.delete":
                 self.addresses[cloud].pop(action.resource, None)
                 self.given[cloud].pop(action.resource, None)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from engine.compose.model import Project
 from engine.realise.place import Clouds, homes, part
 from engine.userdata.addresses import wanted
-from tests.engine.across import Sky
+from tests.engine.across import Sky, text_of
 from tests.engine.drawings import draw, errors, placed
 from tests.engine.test_plan_properties import drawings
 
@@ -86,13 +86,43 @@ def test_a_plan_that_is_not_blocked_can_be_run_in_its_order_and_leaves_nothing_t
     sky.execute(rest)
     assert sky.plan(project).empty
     assert len(order) == sum(len(one.actions) for one in plan.plans.values())
+    told_right(sky)
+    end = sky.plan_destroy()
+    sky.execute(end)
+    assert not any(cloud.things for cloud in sky.clouds.values())
+
+
+@given(spread(), spread(), st.integers(0, 40))
+@settings(max_examples=80, deadline=None)
+def test_any_drawing_can_follow_any_other_or_is_refused_before_anything_happens(
+    before: Project, after: Project, stop: int
+) -> None:
+    sky = Sky(CLOUDS)
+    first = sky.plan(before)
+    if first.blocked:
+        return
+    sky.execute(first)
+    change = sky.plan(after)
+    change.order()
+    if change.blocked:
+        assert sky.plan(before).empty
+        return
+    sky.execute(change, stop_after=stop)
+    rest = sky.plan(after)
+    if rest.blocked:  # a volume that is still on its old cloud, since the operation stopped before it went
+        assert {one.code for one in rest.all_findings() if one.severity == "error"} == {"across.data_stays"}
+        return
+    sky.execute(rest)
+    again = sky.plan(after)
+    assert again.empty, text_of(again)
+    told_right(sky)
+
+
+def told_right(sky: Sky) -> None:
+    """Assert that each machine was given the addresses that the machines elsewhere have now."""
     for cloud in CLOUDS:
         for key, spec in sky.clouds[cloud].prior.items():
             for peer in wanted(spec.get("userdata") or {}):
                 there = peer.part or CLOUDS[0]
                 assert there != cloud
-                # What was given is the address that the machine has now.
                 assert sky.given[cloud][key][peer] == sky.addresses[there][peer.machine][0]
-    end = sky.plan_destroy()
-    sky.execute(end)
-    assert not any(cloud.things for cloud in sky.clouds.values())
