@@ -130,7 +130,8 @@ def lanes(steps: Iterable[Step]) -> list[Lane]:
     for group, members in by_group.items():
         start, _colon, name = group.partition(":")
         part, _slash, kind = start.rpartition("/")  # a part on a further cloud starts the groups of its things
-        shown = f"{name or kind} · {part}" if part else name or kind
+        name = name.removeprefix("@") or kind
+        shown = f"{name} · {part}" if part else name
         result.append(Lane(group, shown, GROUP_ICONS.get(kind, "blocks"), members))
     return result
 
