@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 
 from apps.clouds.models import Cloud
 from apps.inventory.models import Machine, SyncState
+from apps.inventory.querysets import cloud_names
 from apps.inventory.searching import COLUMNS
 from apps.operations.models import Claim
 from apps.tenancy.access import Principal
@@ -30,8 +31,7 @@ class Names:
 
     def __init__(self, principal: Principal) -> None:
         self._principal = principal
-        rows = Cloud.objects.visible_to(principal).order_by("name")
-        self.clouds: dict[Any, str] = dict(rows.values_list("pk", "name"))
+        self.clouds: dict[Any, str] = {cloud_id: name for cloud_id, name, _ in cloud_names(principal)}
 
     def cloud(self, cloud_id: Any) -> dict[str, Any]:
         """Return a cloud as rows refer to it."""
