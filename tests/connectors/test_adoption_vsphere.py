@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from pyVmomi import vim
 
-from tests.connectors.adoption_contract import AdoptionContract
+from connectors.vsphere import adoption
+from tests.connectors.adoption_contract import AdoptionContract, drawn
+from tests.connectors.bench import Site
 from tests.connectors.vsphere_bench import CALLS, VsphereBench
 
 pytestmark = pytest.mark.slow
@@ -85,3 +87,25 @@ class TestVsphereAdoption(AdoptionContract):
     @pytest.fixture
     def estate(self, vcenter: VsphereBench) -> VsphereEstate:
         return VsphereEstate(vcenter)
+
+    def test_marks_are_not_written_over_a_change_that_came_between(
+        self, estate: VsphereEstate, connector: Any, site: Site, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        identity = estate.stranger("web")
+        machine = drawn(connector.describe([identity])[0])
+        look = adoption._the_one
+
+        def look_and_be_overtaken(*args: Any, **options: Any) -> Any:
+            found = look(*args, **options)
+            estate.bench.reconfigure(estate.bench.machine(identity), {"guestinfo.bob": "changed"})
+            return found
+
+        monkeypatch.setattr(adoption, "_the_one", look_and_be_overtaken)
+        action = self.action(site, "machine.adopt", machine)
+        outcome = site.finish(site.start(action))
+        assert outcome.error is not None
+        assert (outcome.error.code, outcome.error.permanent) == ("cloud.busy", False)
+        assert not connector.describe([identity])[0].owned
+        monkeypatch.undo()
+        assert site.finish(site.start(action)).state == "done"
+        assert estate.bench.extra(estate.bench.machine(identity))["guestinfo.bob"] == "changed"

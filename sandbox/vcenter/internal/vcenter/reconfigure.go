@@ -37,6 +37,10 @@ func (vc *VCenter) reconfigure(j *job, vm *simulator.VirtualMachine, spec *types
 	}
 	defer release()
 	result, fault := j.commit(func() (types.AnyType, types.BaseMethodFault) {
+		// The library keeps the version and compares it with nothing.
+		if spec.ChangeVersion != "" && spec.ChangeVersion != vc.configOf(j.ctx, vm).ChangeVersion {
+			return nil, &types.ConcurrentAccess{}
+		}
 		vc.assignMACs(spec.DeviceChange)
 		return vc.invoke(j.ctx, &simulator.Method{Name: "ReconfigVM_Task", This: vm.Self,
 			Body: &types.ReconfigVM_Task{This: vm.Self, Spec: *spec}})
