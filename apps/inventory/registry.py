@@ -20,8 +20,8 @@ _listeners: list[Listener] = []
 def register_listener(listener: Listener) -> None:
     """Call ``listener(cloud, changed)`` after each sync that wrote something, when its rows are committed.
 
-    It runs in the worker that synced, at least once for each change: a worker that is lost between the rows and the
-    call leaves the change to the next one's report.
+    It runs in the worker that synced, after each part of the sync that was committed. A worker that is lost in between
+    leaves the call out: a listener that must not miss anything needs a clock of its own besides.
     """
     if listener not in _listeners:
         _listeners.append(listener)
