@@ -27,11 +27,12 @@ class Upstream:
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]
         self._log = (home / "moto.log").open("ab")
-        # Its own quotas on images and the like are off by default; nothing else is asked of it.
         self.process = subprocess.Popen(  # noqa: S603 - our own interpreter
             [sys.executable, "-m", "sandbox.aws.child", str(self.port), str(os.getpid())],
             stdout=self._log, stderr=self._log, stdin=subprocess.DEVNULL,
         )  # fmt: skip
+
+        (home / "moto.pid").write_text(str(self.process.pid))
 
     def wait(self) -> None:
         """Wait until moto listens; RuntimeError when it does not."""
