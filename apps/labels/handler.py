@@ -23,7 +23,10 @@ from connectors.probing import MACHINE, Canary, Probe, Report
 from engine.resources import Owner
 
 ATTEMPTS = 3
-UNASKED = frozenset({"cloud.unreachable", "cloud.disabled", "cloud.unknown", "internal"})
+AWAY = frozenset({"cloud.unreachable", "cloud.not_authenticated"})
+"""Codes for which the journal would wait for a day. A run must come to a verdict, so it gives up much sooner."""
+
+UNASKED = AWAY | {"cloud.disabled", "cloud.unknown", "internal"}
 """Codes that say nothing about what a cloud can do: it was not asked, or we are at fault."""
 
 
@@ -46,7 +49,12 @@ class ProbeHandler:
         for group in _by_cloud(steps):
             connector = self._connector(group[0])
             tasks = [step for step in group if not _examined(step)]
-            found = connector.poll([step.handle for step in tasks]) if tasks else {}
+            try:
+                found = connector.poll([step.handle for step in tasks]) if tasks else {}
+            except ConnectorError as error:
+                if any(step.payload.get("patient") for step in tasks):
+                    raise
+                found = {step.handle: Outcome.failed(error) for step in tasks}
             for step in tasks:
                 if step.handle in found:
                     outcomes[step.step_id] = _told(step, found[step.handle])
@@ -171,7 +179,7 @@ def _hindrance(probe: Probe, found: Mapping[str, Mapping[str, Any]]) -> str:
     """Return why a probe is not tried; "" when it is."""
     if probe.left_out:
         return probe.left_out
-    if _unasked(found):
+    if any(each.get("verdict") == "error" for each in found.values()):
         return _("The cloud could not be asked.")
     for needed in probe.after:
         if found.get(needed, {}).get("verdict") != "passed":
@@ -199,7 +207,12 @@ def _judged(step: StepContext, error: ConnectorError) -> Outcome:
     """Say what an error means for the probe, or have the journal try again."""
     if step.cancelled or error.code == "cloud.cancelled":
         return Outcome.failed(error)
+    if step.payload.get("patient"):
+        return Outcome.failed(error)
     if not error.permanent and step.attempt < ATTEMPTS:
+        if error.code in AWAY:  # counted as a try, unlike in a deployment
+            wait_s = error.retry_after if error.retry_after is not None else 1.0
+            error = ConnectorError("cloud.busy", error.message, retry_after=wait_s, maybe_done=error.maybe_done)
         return Outcome.failed(error)
     verdict = "error" if error.code in UNASKED else "failed"
     return Outcome.done(

@@ -92,7 +92,7 @@ def clean(run: Run) -> Operation:
             project=None,
             actor=System(run.organization).actor,
             created_by=None,
-            steps=_in_order(_removals(cloud, [run])),
+            steps=_in_order(_removals(cloud, [run], patient=True)),
             claims=[claim(cloud)],
             subject=("conformance", run.pk),
             cloud_id=cloud.pk,
@@ -123,14 +123,17 @@ def _probes(cloud: Cloud, probes: tuple[Probe, ...], owner: Owner) -> list[StepS
     return steps
 
 
-def _removals(cloud: Cloud, runs: list[Run]) -> list[StepSpec]:
-    """Return the steps that remove what earlier runs may have left, and prove it."""
+def _removals(cloud: Cloud, runs: list[Run], *, patient: bool = False) -> list[StepSpec]:
+    """Return the steps that remove what earlier runs may have left, and prove it.
+
+    ``patient`` ones wait for a cloud that is away, as the journal does: nobody waits for their end.
+    """
     steps: list[StepSpec] = []
     for run in runs:
         owner = canary.owner(run.organization_id, run.organization.slug, run.pk)
-        steps += _removal_steps(cloud, owner, f".{str(run.pk)[:8]}", _clone_of(run))
+        steps += _removal_steps(cloud, owner, f".{str(run.pk)[:8]}", _clone_of(run), patient=patient)
         title = _("Prove that nothing is left of an earlier run")
-        steps.append(_step(cloud, gone_key(run.pk), "gone", owner, title))
+        steps.append(_step(cloud, gone_key(run.pk), "gone", owner, title, patient=patient))
     return steps
 
 
@@ -142,7 +145,9 @@ def _clone_of(run: Run) -> dict[str, Any]:
     return {"made_by": call_key(run.operation_id, "canary.clone"), "found": found}
 
 
-def _removal_steps(cloud: Cloud, owner: Owner, suffix: str, more: Mapping[str, Any] | None = None) -> list[StepSpec]:
+def _removal_steps(
+    cloud: Cloud, owner: Owner, suffix: str, more: Mapping[str, Any] | None = None, *, patient: bool = False
+) -> list[StepSpec]:
     titles = {
         "folder": _("Remove the canary's folder"),
         "network": _("Remove the canary's network"),
@@ -151,12 +156,23 @@ def _removal_steps(cloud: Cloud, owner: Owner, suffix: str, more: Mapping[str, A
     }
     steps = [
         _step(cloud, f"clean.snapshots{suffix}", "clean", owner, _("Remove the canary's snapshots"),
-              resource=MACHINE, verb="machine.unsnapshot")
+              resource=MACHINE, verb="machine.unsnapshot", patient=patient)
     ]  # fmt: skip
     for resource in canary.CLEANED:
         kind = resource.partition(":")[0]
         extra = dict(more or {}) if resource == MACHINE else {}
-        steps.append(_step(cloud, f"clean.{kind}{suffix}", "clean", owner, titles[kind], resource=resource, **extra))
+        steps.append(
+            _step(
+                cloud,
+                f"clean.{kind}{suffix}",
+                "clean",
+                owner,
+                titles[kind],
+                resource=resource,
+                patient=patient,
+                **extra,
+            )
+        )
     return steps
 
 

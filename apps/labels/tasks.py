@@ -11,6 +11,7 @@ from django.utils import timezone
 from apps.labels import running
 from apps.labels.models import Label, Run
 from apps.labels.standing import expiring, run_every, standing
+from apps.operations.models import Operation
 from apps.tenancy.access import System
 from apps.tenancy.faults import Fault
 from apps.tenancy.querysets import as_uuid
@@ -18,7 +19,7 @@ from apps.tenancy.querysets import as_uuid
 log = logging.getLogger(__name__)
 
 AGAIN = timedelta(hours=1)
-"""How long after a run that could not ask the cloud the next one is made: the label's grace is running."""
+"""After how long a run that could not ask the cloud, or a removal that failed, is tried again."""
 
 
 @shared_task(expires=600)
@@ -72,12 +73,16 @@ def due(label: Label, now: datetime) -> str:
     return "" if waits or fresh else "renewal"
 
 
-def clean_what_is_left() -> list[str]:
-    """Start the removal of what ended runs may have left on clouds that can be asked."""
+def clean_what_is_left(now: datetime | None = None) -> list[str]:
+    """Start the removal of what ended runs may have left; one that was tried within the hour waits."""
+    lately = (now or timezone.now()) - AGAIN
     rows = Run.objects.to_clean().filter(cloud__enabled=True, cloud__removed_at__isnull=True)
     started: list[str] = []
     busy: set[object] = set()
     for run in rows.select_related("cloud__organization", "organization").order_by("started_at")[:50]:
+        tried = Operation.objects.about("conformance", run.pk).filter(kind=running.CLEANING, created_at__gt=lately)
+        if tried.exists():
+            continue
         if run.cloud_id not in busy and _clean(run):
             started.append(run.cloud.name)
         busy.add(run.cloud_id)  # one at a time; the next one waits for the next look

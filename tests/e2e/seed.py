@@ -19,6 +19,7 @@ def seed(password: str, folder: Path) -> dict[str, Any]:
     from apps.clouds import services as clouds
     from apps.tenancy.access import System
     from tests.e2e.estate import fill_estate
+    from tests.e2e.labelled import label_clouds
     from tests.e2e.scene import make_scene
 
     scene = make_scene(password)
@@ -38,6 +39,7 @@ def seed(password: str, folder: Path) -> dict[str, Any]:
         assert clouds.refresh(cloud).ok
     return {
         "estate": estate,
+        "runs": label_clouds(scene.organization),
         "designs": {name: str(row.pk) for name, row in scene.designs.items()},
         "plans": {name: str(row.pk) for name, row in scene.plans.items()},
         "deployments": {name: str(row.pk) for name, row in scene.deployments.items()},
