@@ -15,7 +15,7 @@ from apps.clouds import reading
 from apps.clouds.models import Cloud
 from apps.deployments.looking import adopted_in_body, adopted_in_drawing, look
 from apps.deployments.models import Deployment, Plan, Resource
-from apps.deployments.working import Worked, policy_of, prior_of
+from apps.deployments.working import Worked, observe, owner_of, policy_of, prior_of
 from apps.labels.reading import labels_of, wanted_label
 from apps.tenancy.models import Project
 from engine import across, planner
@@ -483,6 +483,25 @@ def peers_of(
         peer: address_of(peer, deployments, connected=parts.get(peer.part, {}).get("cloud") in reaches)
         for peer in addresses.wanted(userdata)
     }
+
+
+def ask_for(peers: Iterable[Peer], parts: Mapping[str, Mapping[str, Any]]) -> None:
+    """Ask their clouds where machines are that no step has heard of, and record it. Faults: ``cloud.*``.
+
+    An operation that was stopped between starting a machine and hearing of it leaves one that runs and that the next
+    plan has nothing to do for.
+    """
+    for part in sorted({peer.part for peer in peers if peer.part in parts}):
+        deployment = Deployment.objects.select_related("cloud", "project__organization").get(
+            pk=parts[part]["deployment"]
+        )
+        seen = observe(deployment.cloud, owner_of(deployment.project, deployment.id, deployment.name))
+        for row in deployment.resources.filter(key__in=[peer.machine for peer in peers if peer.part == part]):
+            found = seen.resources.get(row.key)
+            told = list(found.attributes.get("addresses") or ()) if found is not None else []
+            if told:
+                row.facts = {**row.facts, "addresses": told}
+                row.save(update_fields=["facts", "updated_at"])
 
 
 def address_of(peer: Peer, deployments: Mapping[str, uuid.UUID | str], *, connected: bool) -> str | None:

@@ -48,14 +48,19 @@ def prepare(step: StepContext, action: Action) -> Action:
 def _addressed(step: StepContext, action: Action) -> dict[str, Any]:
     """Return a machine's user-data with the addresses of the machines on other clouds that it names."""
     parts = Operation.objects.filter(pk=step.operation_id).values_list("data__parts", flat=True).get() or {}
-    found = across.peers_of(action.spec["userdata"], parts, Cloud.objects.get(pk=step.cloud_id))
+    cloud = Cloud.objects.get(pk=step.cloud_id)
+    found = across.peers_of(action.spec["userdata"], parts, cloud)
+    unheard = [peer for peer, address in found.items() if address is None]
+    if unheard:
+        across.ask_for(unheard, parts)
+        found = across.peers_of(action.spec["userdata"], parts, cloud)
     for peer, address in found.items():
         if address is None:
-            cloud = parts.get(peer.part, {}).get("cloud", peer.part)
+            there = parts.get(peer.part, {}).get("cloud", peer.part)
             raise ConnectorError(
                 "across.no_address",
-                f"{action.spec.get('name')} cannot be told where {peer.label} on {cloud} is - that machine has "
-                f"reported no address that another cloud could use - see on {cloud} whether it runs and has a "
+                f"{action.spec.get('name')} cannot be told where {peer.label} on {there} is - that machine has "
+                f"reported no address that another cloud could use - see on {there} whether it runs and has a "
                 "network, then retry",
             )
     return addresses.filled(action.spec["userdata"], {peer: str(address) for peer, address in found.items()})

@@ -113,7 +113,10 @@ class Sky:
         return f"8.8.{self.counted // 250}.{self.counted % 250 + 1}"
 
     def _address(self, peer: Peer) -> str:
-        return self.addresses[peer.part or self.names[0]][peer.machine][0]
+        cloud = peer.part or self.names[0]
+        if self.clouds[cloud].find(peer.machine)["power"] == "on":  # started, and nobody was left to hear of it
+            self.addresses[cloud].setdefault(peer.machine, [self._new()])
+        return self.addresses[cloud][peer.machine][0]
 
     def machine(self, cloud: str, label: str) -> Machine:
         """Return a machine as it was applied last."""

@@ -418,3 +418,22 @@ def test_clouds_that_an_administrator_calls_connected_ask_for_no_route(
         roubaix.save(update_fields=["options"])
         after = plan(bob, blueprint=made["id"], cloud="paris", name="shop")
         assert ("across.route" in {finding["code"] for finding in after["findings"]}) is asked, reaches
+
+
+def test_a_machine_that_runs_and_was_never_heard_of_is_asked_for(
+    bob: Person, spread: Any, drive: Any, far_control: Any
+) -> None:
+    from apps.deployments.models import Resource
+
+    known = Resource.objects.get(deployment=spread["id"], key="machine:host-1")
+    address = known.facts.pop("addresses")[0]
+    known.save()
+    (machine,) = far_control.things("machine")
+    far_control.delete(machine["id"])
+    operation = drive(start(bob, plan(bob, deployment=spread["id"]))["operation"])
+    assert operation.state == "succeeded", operation.error
+    from engine.userdata import read_file
+
+    (fresh,) = far_control.things("machine")
+    assert f"db:{address}" in str(read_file(fresh["data"]["userdata"], "/opt/escale/compose.yaml"))
+    assert plan(bob, deployment=spread["id"])["empty"] is True
