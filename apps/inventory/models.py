@@ -147,7 +147,7 @@ class SyncState(models.Model):
     sealed = models.BinaryField(default=bytes)
     serial = models.BigIntegerField(default=0)
     loading = models.BooleanField(default=False)
-    incremental = models.BooleanField(default=False)  # the cloud has told changes, and so tells when there are none
+    incremental = models.BooleanField(default=True)  # the cloud tells changes; believed until it lists all again
     synced_at = models.DateTimeField(null=True)  # the rows were as the cloud then
     full_at = models.DateTimeField(null=True)  # when the last load of everything ended
     changed_at = models.DateTimeField(null=True)  # when a sync last wrote a row

@@ -97,7 +97,8 @@ def follow(cloud: Cloud, budget_s: float, *, from_scratch: bool = False) -> Slic
     def take(found: Iterator[ListingPage]) -> None:
         begun = bool(cursor) and state.loading  # a load of everything that an earlier slice has begun
         for page in found:
-            _commit(cloud, state, page, done, begins=page.full and (page.start or not begun))
+            begins = page.full and (page.start or not begun)
+            _commit(cloud, state, page, done, begins=begins, asked_anew=bool(cursor) and not done.full)
             begun = begun or page.full
             if page.last:
                 done.ended = True
@@ -110,8 +111,8 @@ def follow(cloud: Cloud, budget_s: float, *, from_scratch: bool = False) -> Slic
     return done
 
 
-def _commit(cloud: Cloud, state: SyncState, page: ListingPage, done: Slice, *, begins: bool) -> None:
-    """Write a page and the cursor behind it, both or none."""
+def _commit(cloud: Cloud, state: SyncState, page: ListingPage, done: Slice, *, begins: bool, asked_anew: bool) -> None:
+    """Write a page and the cursor behind it, both or none. `asked_anew`: it was asked for what has changed."""
     with transaction.atomic():
         now = timezone.now()
         changes: dict[str, Any] = {}
@@ -124,6 +125,8 @@ def _commit(cloud: Cloud, state: SyncState, page: ListingPage, done: Slice, *, b
         if page.last:
             changes |= {"synced_at": now, "trouble": None}
             changes |= {"full_at": now} if page.full else {"incremental": True}
+        if page.full and asked_anew:
+            changes["incremental"] = False  # until it tells changes again, it may be one of those that never do
         # First of all, since it locks: the other writer waits here and then finds another number.
         _advance(state, changes)
         if begins:

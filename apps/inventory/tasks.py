@@ -52,7 +52,7 @@ def _take_lease(cloud: Cloud) -> bool:
         cursor.execute(
             "INSERT INTO inventory_syncstate AS s"
             " (cloud_id, sealed, serial, loading, incremental, counts, report, checking_until)"
-            " VALUES (%s, '', 0, false, false, '{}', '{}', clock_timestamp() + make_interval(secs => %s))"
+            " VALUES (%s, '', 0, false, true, '{}', '{}', clock_timestamp() + make_interval(secs => %s))"
             " ON CONFLICT (cloud_id) DO UPDATE SET checking_until = excluded.checking_until"
             " WHERE s.checking_until IS NULL OR s.checking_until < clock_timestamp()",
             [cloud.pk, LEASE_S],

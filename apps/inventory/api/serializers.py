@@ -18,14 +18,14 @@ class CloudRefSerializer(serializers.Serializer):  # type: ignore[type-arg]
     name = serializers.CharField()
 
 
-class OwnerSerializer(serializers.Serializer):  # type: ignore[type-arg]
+class MachineOwnerSerializer(serializers.Serializer):  # type: ignore[type-arg]
     """Whose a managed machine is."""
 
     deployment = serializers.UUIDField()
     key = serializers.CharField(help_text="Of the resource in the deployment: `machine:web-1`.")
 
 
-class MachineSerializer(serializers.Serializer):  # type: ignore[type-arg]
+class InventoryMachineSerializer(serializers.Serializer):  # type: ignore[type-arg]
     """A machine on a cloud. `uid` outlives moves between hosts and new loads of everything; `ref` may change."""
 
     id = serializers.UUIDField()
@@ -50,12 +50,12 @@ class MachineSerializer(serializers.Serializer):  # type: ignore[type-arg]
     tags = Texts(child=serializers.CharField())
     snapshots = serializers.IntegerField()
     managed = serializers.BooleanField(help_text="Whether a deployment of the portal owns it.")
-    owner = OwnerSerializer(allow_null=True)
+    owner = MachineOwnerSerializer(allow_null=True)
     first_seen_at = serializers.DateTimeField()
     changed_at = serializers.DateTimeField()
 
 
-class MachineDetailSerializer(MachineSerializer):
+class InventoryMachineDetailSerializer(InventoryMachineSerializer):
     """A machine with everything that its cloud tells: cards, disks, notes."""
 
     facts = serializers.DictField()

@@ -25,8 +25,8 @@ from apps.clouds.models import Cloud
 from apps.inventory import capacity, searching, services, showing
 from apps.inventory.api.serializers import (
     CloudCapacitySerializer,
-    MachineDetailSerializer,
-    MachineSerializer,
+    InventoryMachineDetailSerializer,
+    InventoryMachineSerializer,
     SummarySerializer,
     SyncInSerializer,
     SyncStateSerializer,
@@ -88,7 +88,7 @@ class MachineViewSet(ScopedViewSet):
     """The machines of all clouds, whosever they are."""
 
     queryset = Machine.objects.all()
-    serializer_class = MachineSerializer
+    serializer_class = InventoryMachineSerializer
     scope = "organization"
     not_found_code = "inventory.not_found"
     roles: ClassVar = {"list": Role.VIEWER, "retrieve": Role.VIEWER, "export": Role.VIEWER}
@@ -96,7 +96,7 @@ class MachineViewSet(ScopedViewSet):
     @extend_schema(
         summary="List machines",
         parameters=[*MACHINE_PARAMETERS, SORT],
-        responses=MachineSerializer(many=True),
+        responses=InventoryMachineSerializer(many=True),
     )
     def list(self, request: Request) -> Response:
         """List the machines that the filters leave."""
@@ -105,7 +105,7 @@ class MachineViewSet(ScopedViewSet):
         names = showing.Names(self.principal)
         return self.get_paginated_response([names.machine(row) for row in page or ()])
 
-    @extend_schema(summary="Show a machine", responses=MachineDetailSerializer)
+    @extend_schema(summary="Show a machine", responses=InventoryMachineDetailSerializer)
     def retrieve(self, request: Request, id: str) -> Response:
         """Show a machine with all that its cloud tells of it."""
         row: Any = self.get_object()

@@ -226,6 +226,8 @@ def test_a_cloud_without_news_is_listed_whole_now_and_then_only(alice: Any, make
 
     cloud = make_cloud(alice, "ireland", options={"state": str(tmp_path / "i.sqlite"), "listing": "full"})
     syncing.follow(cloud, 10)
+    assert syncing.look(cloud) is True  # it may have forgotten
+    syncing.follow(cloud, 10)
     assert services.check(cloud) is None
     SyncState.objects.filter(pk=cloud.pk).update(full_at=timezone.now() - timedelta(minutes=6))
     operation = services.check(cloud)
