@@ -57,15 +57,15 @@ def look_and_keep(deployment: Deployment) -> DriftReport:
 
 def on_synced(cloud: Cloud, changed: Iterable[tuple[str, str]]) -> None:
     """Note which deployments have to be looked at, since a sync saw something of theirs change; send for a look."""
-    ids = sorted({uid for _, uid in changed})
-    due: set[Any] = set()
-    for start in range(0, len(ids), _BATCH):
-        rows = Resource.objects.filter(external_id__in=ids[start : start + _BATCH]).exclude(
-            deployment__state="destroyed"
-        )
-        rows = rows.filter(deployment__cloud=cloud).annotate(whole=Coalesce("deployment__parent", "deployment"))
-        due.update(rows.values_list("whole", flat=True))
-    mark_due(due)
+    ids = {uid.lower() for _, uid in changed}
+    rows = Resource.objects.filter(deployment__cloud=cloud, kind__in=("machine", "volume")).exclude(
+        deployment__state="destroyed"
+    )
+    # What is ours is far less than what a first listing of a large cloud tells, so it is read whole, once.
+    ours = rows.annotate(whole=Coalesce("deployment__parent", "deployment")).values_list("external_id", "whole")
+    due = {whole for external_id, whole in ours.iterator(chunk_size=5000) if external_id.lower() in ids}
+    if due:
+        mark_due(due)
 
 
 def mark_due(deployments: Iterable[Any]) -> None:
