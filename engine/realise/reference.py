@@ -63,8 +63,8 @@ planned over all of them; where they name none, it is planned whole for the one 
 
 ## Several clouds
 
-`x-escale: {place: ...}` names the cloud of a service, a drawn machine or the whole drawing. Each cloud's part is made as
-above. A service reaches one on another cloud by its name, on published ports alone; what containers share within a
+`x-escale: {place: ...}` names the cloud of a service, a drawn machine or the whole drawing. Each cloud's part is made
+as above. A service reaches one on another cloud by its name, on published ports alone; what containers share within a
 machine, and volumes, are refused over a border. [across.md](across.md) tells all of it.
 
 ## Networks and names
