@@ -16,9 +16,7 @@ __all__ = ["control", "drive", "paris", "state"]
 def make_machine(control: Any, name: str, *, folder: str = "Legacy/Shop", **data: Any) -> str:
     """Put a running machine with two disks into the cloud; return its identity."""
     identity: str = control.put_machine(name, folder=folder)
-    disks = [
-        {"volume": None, "id": f"{identity}-{number}", "path": "", "size_gib": 10.0 * number} for number in (1, 2)
-    ]
+    disks = [{"volume": None, "id": f"{identity}-{number}", "path": "", "size_gib": 10.0 * number} for number in (1, 2)]
     facts = {"power": "on", "on_since": 0.0, "networks": ["network-1"], "disks": disks, "annotation": "bob's"}
     control.change(identity, **{**facts, **data})
     return identity
