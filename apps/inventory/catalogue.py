@@ -27,5 +27,12 @@ declare(
     _("You have a saved view named “{name}” already."),
     _("Choose another name, or change that view."),
 )
+declare(
+    "inventory.away",
+    503,
+    _("The cloud could not be read"),
+    _("The rows stay as they were."),
+    _("It is looked at again every minute; the cloud's page says what hinders."),
+)
 declare("inventory.view_not_found", 404, _("There is no such view"), _("No saved view “{name}” can be seen by you."))
 declare("inventory.not_found", 404, _("There is no such thing"), _("“{name}” is not in the inventory that you see."))

@@ -22,6 +22,7 @@ from connectors.base import ConnectorError, Outcome
 log = logging.getLogger(__name__)
 
 SLICE_S = 8.0
+_AWAY = frozenset({"cloud.unreachable", "cloud.not_authenticated"})
 
 
 class SyncHandler:
@@ -59,6 +60,9 @@ class SyncHandler:
             return Outcome.running(step.handle, message="Another worker writes the rows; this one looks again.")
         except ConnectorError as error:
             syncing.note_trouble(cloud, error)
+            if error.code in _AWAY:
+                # Not waited for as other steps do: the next look starts another sync when the cloud is back.
+                error = ConnectorError("inventory.away", error.message, permanent=True, detail=error.detail)
             return Outcome.failed(error)
         except Fault as problem:
             return Outcome.failed(ConnectorError(problem.code, problem.message, permanent=problem.status < 500))

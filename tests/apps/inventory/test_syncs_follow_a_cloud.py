@@ -304,5 +304,5 @@ class TestAsOperations:
         )
         operation = drive(services.sync(paris))
         assert operation.state == "failed"
-        assert operation.error["code"] == "cloud.not_authenticated"
+        assert operation.error["code"] == "inventory.away"
         assert state(paris).trouble["code"] == "cloud.not_authenticated"
