@@ -64,14 +64,13 @@ def report(cloud: Cloud) -> list[Line]:
 
 
 def findings(cloud: Cloud) -> list[dict[str, Any]]:
-    """Return what the last test found beside what the report's lines say already."""
-    told = (
-        {"cloud.clock", "cloud.clock_skew", "cloud.permission", "cloud.certificate_expiring"}
-        if report(cloud)
-        else set()
-    )
-    found: list[dict[str, Any]] = (cloud.health or {}).get("findings") or []
-    return [finding for finding in found if finding.get("code") not in told]
+    """Return what the last test found beside what the page says already: its summary, and the report's lines."""
+    health: Mapping[str, Any] = cloud.health or {}
+    lines = {"cloud.clock", "cloud.clock_skew", "cloud.permission", "cloud.certificate_expiring"}
+    told = lines if report(cloud) else set()
+    summary = health.get("summary") if not health.get("ok") else None
+    found: list[dict[str, Any]] = health.get("findings") or []
+    return [each for each in found if each.get("code") not in told and each.get("message") != summary]
 
 
 def asked(cloud: Cloud) -> list[tuple[Words, str]]:

@@ -77,7 +77,7 @@ def every_path(scene: Scene) -> list[str]:
     """Return the address of every page that shows something of the scene."""
     paths = [
         "/", "/designs/", "/designs/new/", "/designs/templates/", "/designs/canvas/new/",
-        "/deployments/", "/deployments/?state=destroyed", "/clouds/", "/clouds/new/",
+        "/deployments/", "/deployments/?state=destroyed", "/clouds/", "/clouds/new/", "/clouds/new/?kind=vsphere",
         "/activity/", "/activity/?in=all", "/activity/running/", "/settings/profile/", "/settings/tokens/",
         "/settings/tokens/?of=all", "/settings/members/", "/settings/members/new/", "/settings/projects/",
         "/settings/audit/", "/search/", "/search/?q=script", "/search/?q=s",

@@ -55,7 +55,7 @@ def test_it_escapes_what_was_typed_into_forms(scene: Scene, as_: Callable[[str],
     for path, data in (
         ("/designs/new/", {"name": HOSTILE, "compose": HOSTILE_ATTRIBUTE, "environment": HOSTILE}),
         ("/settings/members/", {"username": HOSTILE, "role": "viewer"}),
-        ("/clouds/new/", {"name": HOSTILE, "title": HOSTILE_ATTRIBUTE}),
+        ("/clouds/new/?kind=vsphere", {"name": HOSTILE, "title": HOSTILE_ATTRIBUTE}),
         (f"/designs/{scene.designs['shop'].pk}/deploy/", {"name": HOSTILE, "cloud": HOSTILE}),
     ):
         response = alice.post(path, data)
