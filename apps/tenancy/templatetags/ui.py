@@ -290,6 +290,12 @@ def gib(mib: float | None) -> str:
 
 
 @register.filter
+def in_gib(size_gib: float | None) -> str:
+    """Show a number of GiB with its unit, with one decimal below ten."""
+    return _("%(size)s GiB") % {"size": number(size_gib)}
+
+
+@register.filter
 def number(value: float | None) -> str:
     """Show a number for comparing: grouped thousands, one decimal below ten unless it is whole."""
     value = value or 0
