@@ -37,6 +37,16 @@ class ClusterFact:
 
 
 @dataclass(frozen=True, slots=True)
+class HostFact:
+    """Describe how busy a host is."""
+
+    id: str
+    name: str
+    cpu_used_mhz: int
+    memory_used_mib: int
+
+
+@dataclass(frozen=True, slots=True)
 class DatastoreFact:
     """Describe a datastore with its space, and who reaches it."""
 
@@ -94,6 +104,7 @@ class Inventory:
     machines: int = 0
     sizes: tuple[SizeFact, ...] = ()  # empty: any size can be made
     quotas: tuple[QuotaFact, ...] = ()
+    hosts: tuple[HostFact, ...] = ()  # for people: placement goes by clusters
     userdata_bytes: int = 0  # most user-data that a machine is given, compressed (EC2: 16,384); 0: a guestinfo value's
 
     def to_json(self) -> dict[str, Any]:
@@ -115,6 +126,7 @@ class Inventory:
             machines=data.get("machines", 0),
             sizes=tuple(SizeFact(**fact) for fact in data.get("sizes", ())),
             quotas=tuple(QuotaFact(**fact) for fact in data.get("quotas", ())),
+            hosts=tuple(HostFact(**fact) for fact in data.get("hosts", ())),
             userdata_bytes=data.get("userdata_bytes", 0),
         )
 

@@ -72,7 +72,7 @@ def index(request: HttpRequest, principal: Principal) -> HttpResponseBase:
         order = searching.order(given, searching.THING_SORTS)
         rows = rows_of(request, searching.things(principal, given).order_by(*order).values(*showing.THING_FIELDS))
         columns = cells.thing_columns(kind)
-        body = [{"id": row["id"], "cells": cells.thing_cells(names.thing(row))} for row in rows]
+        body = [{"id": row["id"], "cells": cells.thing_cells(names.thing(row))} for row in showing.with_use(rows)]
     context |= {
         "rows": rows,
         "body": body,
@@ -129,7 +129,8 @@ def machine(request: HttpRequest, principal: Principal, machine_id: uuid.UUID) -
 def thing(request: HttpRequest, principal: Principal, thing_id: uuid.UUID) -> HttpResponseBase:
     """Show one host, datastore, network or the like, and the way to the machines on it."""
     row: Thing = find(Thing.objects.select_related("cloud"), principal, pk=thing_id)
-    shown = showing.Names(principal).thing({name: getattr(row, name) for name in showing.THING_FIELDS})
+    (known,) = showing.with_use([{name: getattr(row, name) for name in showing.THING_FIELDS}])
+    shown = showing.Names(principal).thing(known)
     context = {
         "thing": row,
         "kind_title": cells.KIND_TITLES[row.kind],

@@ -15,7 +15,7 @@ from connectors.vsphere.faults import is_a
 from connectors.vsphere.probing_privileges import DEPLOY
 from connectors.vsphere.soap import Node, Ref, VimFault, moment, service_instance
 from engine.findings import Finding
-from engine.observed import ClusterFact, DatastoreFact, Inventory, NetworkFact, TemplateFact
+from engine.observed import ClusterFact, DatastoreFact, HostFact, Inventory, NetworkFact, TemplateFact
 
 _GIB = 2**30
 _SKEW_S = 30.0
@@ -91,7 +91,13 @@ def inventory(cloud: Cloud) -> Inventory:
     may_make = Capability.CREATE_NETWORK in cloud.flavour.capabilities
     switches = tuple(each.name for each in estate.switches) if may_make else ()
     templates, machines = _templates(cloud), cloud.surveyor.machines()
-    return Inventory(templates, clusters, datastores, networks, switches, machines)
+    hosts = tuple(
+        HostFact(host.ref.value, host.name, host.mhz_used, host.memory_used_mib)
+        for cluster in estate.clusters
+        if cluster.name in names
+        for host in cluster.hosts
+    )
+    return Inventory(templates, clusters, datastores, networks, switches, machines, hosts=hosts)
 
 
 def _templates(cloud: Cloud) -> tuple[TemplateFact, ...]:

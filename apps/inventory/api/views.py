@@ -172,13 +172,13 @@ class ThingViewSet(RetrieveModelMixin, ScopedViewSet):
         self.__dict__["ordering"] = searching.order(given, searching.THING_SORTS)
         page = self.paginate_queryset(searching.things(self.principal, given).values(*showing.THING_FIELDS))
         names = showing.Names(self.principal)
-        return self.get_paginated_response([names.thing(row) for row in page or ()])
+        return self.get_paginated_response([names.thing(row) for row in showing.with_use(page or ())])
 
     @extend_schema(summary="Show a host, datastore, network or the like", responses=ThingSerializer)
     def retrieve(self, request: Request, id: str) -> Response:
         """Show one thing."""
         row: Any = self.get_object()
-        data = {name: getattr(row, name) for name in showing.THING_FIELDS}
+        (data,) = showing.with_use([{name: getattr(row, name) for name in showing.THING_FIELDS}])
         return Response(showing.Names(self.principal).thing(data))
 
 

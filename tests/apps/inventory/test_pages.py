@@ -219,3 +219,20 @@ def test_plots_of_nothing_and_of_standstill_have_finite_points() -> None:
         for plot in plots.plots(empty, history):
             assert plot.share == 0
             assert "nan" not in (plot.used + plot.used_area).lower()
+
+
+def test_hosts_and_clusters_tell_how_busy_they_were_at_the_last_reading(browser: Client, paris: Any) -> None:
+    from apps.clouds.models import Cloud
+
+    facts = {"cpu_mhz": 64_000, "memory_mib": 524_288}
+    fill(paris, [Item("host", "host-1", "host-1", "esx-01", facts), Item("cluster", "c-1", "c-1", "Compute", facts)])
+    assert "0 of 64 GHz" in text(browser, "/inventory/", kind="host")
+    busy = {"cpu_used_mhz": 32_000, "memory_used_mib": 262_144}
+    inventory = {"hosts": [{"id": "host-1", "name": "esx-01", **busy}], "clusters": [{"id": "c-1", **busy}]}
+    Cloud.objects.filter(pk=paris.pk).update(inventory=inventory)
+    for kind in ("host", "cluster"):
+        page = text(browser, "/inventory/", kind=kind)
+        assert "32 of 64 GHz" in page
+        assert "256 of 512 GiB" in page
+    answer = browser.get("/api/v1/inventory/things/", {"kind": "host"}).json()
+    assert answer["results"][0]["facts"]["cpu_used_mhz"] == 32_000
