@@ -11,18 +11,22 @@ from apps.clouds import connections
 from apps.clouds.models import Cloud, Credential
 from apps.tenancy import encryption
 from apps.tenancy.faults import Fault
+from engine.resources import canonical_json
 
-PARTS = ("kind", "flavour", "address", "user")
+PARTS = ("kind", "flavour", "address", "user", "estate")
+_ESTATE = ("datacenter", "folder", "pool", "datastores", "avoid_datastores", "switch")
+"""Options that choose which part of what answers at the address is used: another datacenter is another cloud."""
 
 
 def of(cloud: Cloud) -> dict[str, str]:
-    """Return kind, flavour, address, a digest of the user's name, and the instance that last answered there."""
+    """Return kind, flavour, address, digests of the user's name and of the part in use, and the instance there."""
     health: Mapping[str, Any] = cloud.health or {}
     return {
         "kind": cloud.kind,
         "flavour": cloud.flavour,
         "address": cloud.address,
         "user": _user(cloud),
+        "estate": _estate(cloud),
         "instance_uuid": str((health.get("facts") or {}).get("instance_uuid") or ""),
     }
 
@@ -35,6 +39,12 @@ def changed(basis: Mapping[str, Any], cloud: Cloud) -> list[str]:
     if before and instance and before != instance:
         parts.append("instance_uuid")
     return parts
+
+
+def _estate(cloud: Cloud) -> str:
+    """Return a digest of the options that choose a part of the cloud; empty when none does."""
+    chosen = {name: cloud.options[name] for name in _ESTATE if cloud.options.get(name)}
+    return hashlib.sha256(canonical_json(chosen).encode()).hexdigest()[:32] if chosen else ""
 
 
 def _user(cloud: Cloud) -> str:

@@ -47,9 +47,14 @@ def settle(run: Run, operation_state: str) -> None:
     else:
         run.state = "passed" if run.level else "failed"
     run.save(update_fields=["state", "level", "finished_at"])
-    current = Label.objects.select_for_update(of=("self",)).filter(cloud=run.cloud, state="valid").first()
+    # Both in one look: one that is signed at this moment is found as what it has become.
+    standing_or_waiting = Label.objects.filter(cloud=run.cloud, state__in=("valid", "candidate"))
+    found = {label.state: label for label in standing_or_waiting.select_for_update(of=("self",)).order_by("pk")}
+    current, candidate = found.get("valid"), found.get("candidate")
     if current is not None:
         _meet(run, current, evidence, complete=operation_state == states.SUCCEEDED)
+    if candidate is not None and (lacking := _lacking(evidence, candidate.level)):
+        _lose(candidate, run, lacking[0])  # what an earlier run has earned is not to be signed any more
     if run.level:
         _issue(run, current)
     details = {"run": str(run.pk), "state": run.state, "level": run.level, "failed": [row.probe for row in failed]}
@@ -71,20 +76,18 @@ def _meet(run: Run, current: Label, evidence: list[Evidence], *, complete: bool)
     lacking = _lacking(evidence, current.level)
     # A run that broke off says nothing of what it did not try, but what failed by then has failed.
     if lacking:
-        worst = lacking[0]
-        _end(
-            current,
-            "lost",
-            now,
-            System(run.organization),
-            {"probe": worst.probe, "code": worst.code, "message": worst.message, "run": str(run.pk)},
-        )
+        _lose(current, run, lacking[0])
     elif complete and rank(run.level) >= rank(current.level):
         current.confirmed_at, current.unconfirmed_since = now, None
         current.save(update_fields=["confirmed_at", "unconfirmed_since"])
     elif run.state != "cancelled" and current.unconfirmed_since is None:
         current.unconfirmed_since = now
         current.save(update_fields=["unconfirmed_since"])
+
+
+def _lose(label: Label, run: Run, worst: Evidence) -> None:
+    why = {"probe": worst.probe, "code": worst.code, "message": worst.message, "run": str(run.pk)}
+    _end(label, "lost", run.finished_at or timezone.now(), System(run.organization), why)
 
 
 def _issue(run: Run, current: Label | None) -> None:

@@ -13,7 +13,7 @@ from apps.labels.standing import names_of, standing
 from apps.labels.wording import wording
 
 
-class CountsSerializer(serializers.Serializer):  # type: ignore[type-arg]
+class ProbeCountsSerializer(serializers.Serializer):  # type: ignore[type-arg]
     """How many probes ended how; `left_out`: the flavour does not offer it; `advised`: failed, but only advisory."""
 
     passed = serializers.IntegerField()
@@ -45,7 +45,7 @@ class RunSerializer(serializers.ModelSerializer[Run]):
         own = run.organization_id == self.context["view"].principal.organization.pk
         return str(run.operation_id) if own and run.operation_id else None
 
-    @extend_schema_field(CountsSerializer)
+    @extend_schema_field(ProbeCountsSerializer)
     def get_counts(self, run: Run) -> dict[str, int]:
         """Return the verdicts in numbers."""
         return reporting.summary(run)

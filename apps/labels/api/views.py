@@ -135,7 +135,9 @@ class LabelViewSet(ListModelMixin, RetrieveModelMixin, ScopedViewSet):
         )
 
     @extend_schema(
-        request=OpenApiResponse({"type": "object"}), responses=CheckedSerializer, summary="Check an exported report"
+        request={"application/json": {"type": "object", "additionalProperties": True}},
+        responses=CheckedSerializer,
+        summary="Check an exported report",
     )
     @action(detail=False, methods=["post"])
     def verify(self, request: Request) -> Response:
