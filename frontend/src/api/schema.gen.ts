@@ -235,6 +235,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/cloud-offers/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the clouds that others offer to the organization
+         * @description Clouds of other organizations, offered to one's own: accept them, or decline them and give them back.
+         */
+        get: operations["cloud_offers_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cloud-offers/{id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Decline an offered cloud, or give it back
+         * @description Refuse while deployments of the organization run on it.
+         */
+        delete: operations["cloud_offers_destroy"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cloud-offers/{id}/accept/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Accept an offered cloud
+         * @description Put it beside the organization's own clouds, for the projects that it is offered to.
+         */
+        post: operations["cloud_offers_accept_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/clouds/": {
         parameters: {
             query?: never;
@@ -244,7 +304,7 @@ export interface paths {
         };
         /**
          * List the clouds that can be deployed to
-         * @description The clouds of the organization, with their health and capacity.
+         * @description The clouds that can be deployed to, with their health and capacity: own ones, and those that others share.
          */
         get: operations["clouds_list"];
         put?: never;
@@ -268,7 +328,7 @@ export interface paths {
         };
         /**
          * Show a cloud, by id or name
-         * @description The clouds of the organization, with their health and capacity.
+         * @description The clouds that can be deployed to, with their health and capacity: own ones, and those that others share.
          */
         get: operations["clouds_retrieve"];
         put?: never;
@@ -287,6 +347,50 @@ export interface paths {
         patch: operations["clouds_partial_update"];
         trace?: never;
     };
+    "/api/v1/clouds/{id}/capacity/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show what a cloud has, uses and has promised, now and before
+         * @description Show capacity as a series of at most 400 points.
+         */
+        get: operations["clouds_capacity_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/clouds/{id}/conformance/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List a cloud's conformance runs, the newest first
+         * @description The conformance runs of one cloud.
+         */
+        get: operations["clouds_conformance_list"];
+        put?: never;
+        /**
+         * Probe a cloud for a label
+         * @description Begin a run; `operation` shows its progress.
+         */
+        post: operations["clouds_conformance_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/clouds/{id}/credential/": {
         parameters: {
             query?: never;
@@ -302,6 +406,50 @@ export interface paths {
         put: operations["clouds_credential_update"];
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/clouds/{id}/grants/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List whom a cloud is offered to
+         * @description Answer with each organization or project, and whether it has accepted.
+         */
+        get: operations["clouds_grants_retrieve"];
+        put?: never;
+        /**
+         * Offer a cloud to others
+         * @description Offer it; it can be used when an administrator of theirs has accepted.
+         */
+        post: operations["clouds_grants_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/clouds/{id}/grants/{grant}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Take an offer or a right back
+         * @description Refuse while deployments live by it.
+         */
+        delete: operations["clouds_grants_destroy"];
         options?: never;
         head?: never;
         patch?: never;
@@ -347,6 +495,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/clouds/{id}/sync/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show how far the inventory of a cloud is up to date
+         * @description Show when the rows were last as the cloud, and what hinders.
+         */
+        get: operations["clouds_sync_retrieve"];
+        put?: never;
+        /**
+         * Bring the inventory of a cloud up to date
+         * @description Start a sync, or answer with the one that is under way.
+         */
+        post: operations["clouds_sync_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/clouds/{id}/test/": {
         parameters: {
             query?: never;
@@ -361,6 +533,106 @@ export interface paths {
          * @description Answer 200 with the health, also when it is bad.
          */
         post: operations["clouds_test_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/clouds/{id}/usage/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show the limits and what is held of them
+         * @description Answer with machines, CPUs, memory and disk that deployments hold, and the limit of each.
+         */
+        get: operations["clouds_usage_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/clouds/certificate/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Look at a certificate
+         * @description Show what the server at an address presents, to be compared and pinned; at most 20 times a minute.
+         */
+        post: operations["clouds_certificate_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/clouds/kinds/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the kinds of clouds and what each asks for
+         * @description Answer with the kinds that can be added here.
+         */
+        get: operations["clouds_kinds_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/conformance/{id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show a conformance run with its evidence
+         * @description Conformance runs, by id.
+         */
+        get: operations["conformance_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/conformance/{id}/report.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export a run's report, signed if it was
+         * @description Answer the edition for partners, or the full one to members of the organization that owns the cloud.
+         */
+        get: operations["conformance_report.json_retrieve"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -437,6 +709,78 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/deployments/{id}/drift/check/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Ask the cloud how it differs from what was deployed, and keep the answer as the report. */
+        post: operations["deployments_drift_check_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deployments/{id}/drift/report/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Return how the cloud differed when somebody, or a sync, last looked; no cloud is asked. */
+        get: operations["deployments_drift_report_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deployments/{id}/drift/restore/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * @description Plan what puts the drawing's values back, those included that an update would leave alone.
+         *
+         *     Start it as any plan; nothing is touched before.
+         */
+        post: operations["deployments_drift_restore_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deployments/{id}/drift/write-back/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Write what the cloud has into the drawing, as a new version of the design; with `preview`, only say how. */
+        post: operations["deployments_drift_write_back_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/drafts/": {
         parameters: {
             query?: never;
@@ -485,6 +829,292 @@ export interface paths {
         put?: never;
         /** @description Make a design or a new version of it (201); 200 when the latest version is the same already. */
         post: operations["drafts_save_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/inventory/machines/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List machines
+         * @description List the machines that the filters leave.
+         */
+        get: operations["inventory_machines_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/inventory/machines/{id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show a machine
+         * @description Show a machine with all that its cloud tells of it.
+         */
+        get: operations["inventory_machines_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/inventory/machines/export/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export machines as CSV
+         * @description Stream all machines that the filters leave, as CSV; cells that a spreadsheet would calculate are defused.
+         */
+        get: operations["inventory_machines_export_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/inventory/summary/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Count machines by cloud, power, cluster, owner, tag and network
+         * @description Count the machines that the filters leave, and say how fresh each cloud's rows are.
+         */
+        get: operations["inventory_summary_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/inventory/things/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List hosts, datastores, networks, templates and the like
+         * @description List the things of the kinds that are asked for.
+         */
+        get: operations["inventory_things_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/inventory/things/{id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show a host, datastore, network or the like
+         * @description Show one thing.
+         */
+        get: operations["inventory_things_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/inventory/views/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Saved ways to look at the inventory: one's own, and those that the organization shares. */
+        get: operations["inventory_views_list"];
+        put?: never;
+        /**
+         * Save a view
+         * @description Keep filters, columns and order under a name; sharing it is for operators.
+         */
+        post: operations["inventory_views_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/inventory/views/{id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Saved ways to look at the inventory: one's own, and those that the organization shares. */
+        get: operations["inventory_views_retrieve"];
+        put?: never;
+        post?: never;
+        /**
+         * Forget a saved view
+         * @description Forget it; a shared one is gone for everybody.
+         */
+        delete: operations["inventory_views_destroy"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a saved view
+         * @description Change what is sent.
+         */
+        patch: operations["inventory_views_partial_update"];
+        trace?: never;
+    };
+    "/api/v1/labels/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List labels, the newest first
+         * @description Labels that clouds carry, have carried, or wait for.
+         */
+        get: operations["labels_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/labels/{id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show a label
+         * @description Labels that clouds carry, have carried, or wait for.
+         */
+        get: operations["labels_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/labels/{id}/sign/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sign a label that waits for it
+         * @description Vouch for the run: the label counts from now on.
+         */
+        post: operations["labels_sign_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/labels/{id}/withdraw/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take a label away
+         * @description End the label now, and tell why.
+         */
+        post: operations["labels_withdraw_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/labels/keys/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show the public keys that check signatures of reports
+         * @description Answer all of them by version, for those who check for themselves.
+         */
+        get: operations["labels_keys_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/labels/verify/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Check an exported report
+         * @description Say whether a report is this installation's, unchanged, and where its label stands now.
+         */
+        post: operations["labels_verify_create"];
         delete?: never;
         options?: never;
         head?: never;
@@ -557,6 +1187,67 @@ export interface paths {
          * @description Give a member another role.
          */
         patch: operations["members_partial_update"];
+        trace?: never;
+    };
+    "/api/v1/onboardings/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description List onboardings, the newest first. */
+        get: operations["onboardings_list"];
+        put?: never;
+        /**
+         * @description Look at running machines and draw them; nothing on the cloud is touched.
+         *
+         *     Machines that cannot be adopted (templates, and what belongs to a deployment) are in `refused`, with the reason.
+         */
+        post: operations["onboardings_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/onboardings/{id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Return an onboarding with its drawing. */
+        get: operations["onboardings_retrieve"];
+        put?: never;
+        post?: never;
+        /** @description Forget a choice of machines; a design that was made of it stays. */
+        delete: operations["onboardings_destroy"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/onboardings/{id}/plan/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * @description Make a design of the drawing and plan it: the plan writes markers on the machines, and nothing else.
+         *
+         *     Start it as any plan (`POST /api/v1/deployments/`).
+         */
+        post: operations["onboardings_plan_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/operations/": {
@@ -955,6 +1646,19 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description Where to look for a certificate. */
+        AddressRequest: {
+            address: string;
+        };
+        /** @description One thing that a kind of cloud asks for; `name` is where it goes, such as `options.region`. */
+        Ask: {
+            name: string;
+            label: string;
+            help: string;
+            required: boolean;
+            secret: boolean;
+            example: string;
+        };
         /** @description Show a blueprint as a list does. */
         Blueprint: {
             /** Format: uuid */
@@ -1059,6 +1763,8 @@ export interface components {
             blueprint: components["schemas"]["Link"];
             region: string;
             cloud: components["schemas"]["CanvasCloud"];
+            /** @description On further clouds. */
+            parts: components["schemas"]["CanvasPart"][];
         };
         /** @description Show a machine as the journal knows it. */
         CanvasMachine: {
@@ -1066,6 +1772,7 @@ export interface components {
             name: string;
             state: components["schemas"]["CanvasStateEnum"];
             addresses: string[];
+            cloud: string;
         };
         /** @description Show the latest operation while it is under way, or when it did not succeed. */
         CanvasOperation: {
@@ -1079,6 +1786,11 @@ export interface components {
             error: {
                 [key: string]: unknown;
             } | null;
+        };
+        /** @description Show where else a deployment runs. */
+        CanvasPart: {
+            state: string;
+            cloud: components["schemas"]["CanvasCloud"];
         };
         /** @description Show a service: the worst state of its machines, and of the steps that work on what it stands on. */
         CanvasService: {
@@ -1116,6 +1828,45 @@ export interface components {
             /** Format: date-time */
             read_at: string;
         };
+        /** @description What a cloud had, used and had promised at a time. */
+        CapacityPoint: {
+            /** Format: date-time */
+            at: string;
+            machines: number;
+            cpu_mhz: number;
+            cpu_used_mhz: number;
+            cpu_reserved_mhz: number;
+            memory_mib: number;
+            memory_used_mib: number;
+            memory_reserved_mib: number;
+            /** Format: double */
+            storage_gib: number;
+            /** Format: double */
+            storage_used_gib: number;
+            /**
+             * Format: double
+             * @description Promised to thin disks, beyond what is used.
+             */
+            storage_reserved_gib: number;
+        };
+        /** @description What a server shows of itself; send `sha256` as `thumbprint` to pin it, after it was compared. */
+        Certificate: {
+            address: string;
+            host: string;
+            port: number;
+            subject: string;
+            issuer: string;
+            self_signed: boolean;
+            names: string[];
+            /** Format: date-time */
+            valid_from: string;
+            /** Format: date-time */
+            valid_until: string;
+            days_left: number;
+            sha256: string;
+            /** @description The system's authorities vouch for it and for its name. */
+            trusted: boolean;
+        };
         /** @description Show what happens to one resource; ``services`` are those that stand on it, before or after. */
         Change: {
             resource: string;
@@ -1127,6 +1878,8 @@ export interface components {
             destructive: boolean;
             data_loss: boolean;
             services: string[];
+            /** @description In plans over several clouds. */
+            cloud?: string;
         };
         /**
          * @description * `create` - create
@@ -1137,7 +1890,34 @@ export interface components {
          * @enum {string}
          */
         ChangeEnum: "create" | "update" | "replace" | "delete" | "keep";
-        /** @description A cloud as every member of its organization may see it; address and settings are for administrators. */
+        /** @description What is to be thought of a report file; see docs/labels.md. */
+        Checked: {
+            authentic: boolean | null;
+            details: boolean | null;
+            valid: boolean;
+            label: string | null;
+            signer: string | null;
+            valid_until: string | null;
+            standing: string;
+        };
+        /** @description Whether the portal asks the cloud for the moment: `open` when it missed several times and waits. */
+        Circuit: {
+            state: components["schemas"]["CircuitStateEnum"];
+            /** Format: date-time */
+            asked_again_at: string | null;
+        };
+        /**
+         * @description * `closed` - closed
+         *     * `open` - open
+         *     * `half_open` - half_open
+         * @enum {string}
+         */
+        CircuitStateEnum: "closed" | "open" | "half_open";
+        /**
+         * @description A cloud as every member of its organization may see it; address and settings are for administrators.
+         *
+         *     Of a cloud that another organization shares (`owner` is not null), only what deploying to it needs is shown.
+         */
         Cloud: {
             /** Format: uuid */
             readonly id: string;
@@ -1145,13 +1925,19 @@ export interface components {
             readonly title: string;
             readonly kind: string;
             readonly flavour: string;
+            readonly owner: components["schemas"]["Owner"] | null;
             readonly region: string;
+            /** Format: double */
+            readonly latitude: number | null;
+            /** Format: double */
+            readonly longitude: number | null;
             readonly enabled: boolean;
             readonly health: components["schemas"]["Health"] | null;
             readonly capacity: components["schemas"]["Capacity"] | null;
             readonly capabilities: unknown;
             readonly defaults: unknown;
             readonly prices: components["schemas"]["Prices"] | null;
+            readonly limits: components["schemas"]["Limits"];
             readonly address: string;
             readonly thumbprint: string;
             readonly ca_pem: string;
@@ -1162,6 +1948,17 @@ export interface components {
             } | null;
             /** Format: date-time */
             readonly created_at: string;
+        };
+        /** @description The capacity of a cloud now, and as far back as was asked for. */
+        CloudCapacity: {
+            now: components["schemas"]["CapacityPoint"] | null;
+            history: components["schemas"]["CapacityPoint"][];
+        };
+        /** @description A cloud, as rows refer to it. */
+        CloudRef: {
+            /** Format: uuid */
+            id: string;
+            name: string;
         };
         /** @description How many steps there are and how many have succeeded; `undo_*` counts the compensations of a rollback. */
         Counts: {
@@ -1174,6 +1971,27 @@ export interface components {
         CredentialRequest: {
             username: string;
             password: string;
+        };
+        /** @description Show a port by which a service reaches one on another cloud, and what that needs. */
+        Crossing: {
+            /** @description The service that calls. */
+            caller: string;
+            caller_cloud: string;
+            /** @description The service that is called. */
+            called: string;
+            called_cloud: string;
+            /** @description On the machine. */
+            port: number;
+            container_port: number;
+            protocol: string;
+            /** @description Names of those that are reached. */
+            machines: string[];
+            /** @description Of these, as known now; others are known when the machine runs. */
+            addresses: string[];
+            /** @description The rule that lets it in; empty where the portal keeps no firewall. */
+            firewall: string;
+            /** @description The caller starts when the other one listens. */
+            waits: boolean;
         };
         /** @description Show a deployment as a list does. */
         Deployment: {
@@ -1219,8 +2037,10 @@ export interface components {
             images: {
                 [key: string]: string;
             };
-            /** @description Of what exists, by the cloud's present prices. */
+            /** @description Of what exists, by the present prices; null where a cloud has none, or they differ in currency. */
             price: components["schemas"]["Price"] | null;
+            /** @description Its clouds, the main one first. */
+            parts: components["schemas"]["DeploymentPart"][];
             resources: components["schemas"]["Resource"][];
             /**
              * Format: uuid
@@ -1235,7 +2055,7 @@ export interface components {
             blueprint?: string;
             /** @description Id of a certain version. */
             version?: string;
-            /** @description Id or name; may be left out with a deployment, or with a region that is drawn for a cloud. */
+            /** @description Id or name, of the cloud of all that the drawing does not place itself (x-escale.place); may be left out with a deployment, or where the drawing names one. */
             cloud?: string;
             /** @description Plan this region of the drawing alone; a deployment keeps its own. */
             region?: string;
@@ -1249,6 +2069,15 @@ export interface components {
             plan?: string;
             /** @default false */
             accept_data_loss: boolean;
+        };
+        /** @description Show a deployment on one of its clouds. */
+        DeploymentPart: {
+            cloud: components["schemas"]["Link"];
+            /** @description Starts the keys of what is there; empty on the main cloud. */
+            part: string;
+            state: components["schemas"]["DeploymentStateEnum"];
+            machines: number;
+            price: components["schemas"]["Price"] | null;
         };
         /**
          * @description * `new` - new
@@ -1381,6 +2210,19 @@ export interface components {
                 [key: string]: string | null;
             };
         };
+        /** @description A machine as it was when it was drawn; `label` is its name in the drawing. */
+        DrawnMachine: {
+            id: string;
+            label: string;
+            name: string;
+            folder: string;
+            power: string;
+            cpus: number;
+            memory_mib: number;
+            /** Format: double */
+            disk_gib: number;
+            networks: string[];
+        };
         /** @description Say how the cloud differs from the deployed version. */
         Drift: {
             /** Format: date-time */
@@ -1388,6 +2230,7 @@ export interface components {
             version: number;
             region: string;
             drifted: boolean;
+            differences: components["schemas"]["DriftValue"][];
             /** @description What an update to the same version would do. */
             changes: components["schemas"]["Change"][];
             /** @description What an update would leave alone, among others. */
@@ -1405,6 +2248,33 @@ export interface components {
             addresses: string[];
             differences: components["schemas"]["Difference"][];
         };
+        /** @description Say how the cloud differed when somebody, or a sync, last looked. */
+        DriftReport: {
+            /**
+             * @description `unknown`: the cloud did not answer; see `reason`.
+             *
+             *     * `unchecked` - unchecked
+             *     * `clean` - clean
+             *     * `drifted` - drifted
+             *     * `unknown` - unknown
+             */
+            state: components["schemas"]["DriftReportStateEnum"];
+            reason: string;
+            /** Format: date-time */
+            checked_at: string | null;
+            /** @description A sync has seen something change since, and it is looked at soon. */
+            due: boolean;
+            /** @description What was found last; null: nobody has looked yet. */
+            drift: components["schemas"]["Drift"] | null;
+        };
+        /**
+         * @description * `unchecked` - unchecked
+         *     * `clean` - clean
+         *     * `drifted` - drifted
+         *     * `unknown` - unknown
+         * @enum {string}
+         */
+        DriftReportStateEnum: "unchecked" | "clean" | "drifted" | "unknown";
         /** @description Show how a service fares, and whether its machines run. */
         DriftService: {
             /** @description Keys of the machines it will be on, or was on when it goes. */
@@ -1425,7 +2295,24 @@ export interface components {
             ports: {
                 [key: string]: unknown;
             }[];
+            /** @description In plans over several clouds. */
+            cloud?: string;
             state: components["schemas"]["FoundStateEnum"];
+        };
+        /** @description A value that is another on the cloud than it was deployed. */
+        DriftValue: {
+            /** @description Key of the machine or volume. */
+            resource: string;
+            name: string;
+            /** @description cpus, memory, power, name, networks, disk, size, data_disk, or missing: the whole of it. */
+            what: string;
+            /** @description What was deployed, with its unit. */
+            drawn: string;
+            /** @description What is on the cloud. */
+            found: string;
+            /** @description Whether the drawing can say it. */
+            writable: boolean;
+            why_not: string;
         };
         /** @description Show one change of the text that a fix makes. */
         Edit: {
@@ -1476,6 +2363,32 @@ export interface components {
             step_key?: string;
             data?: unknown;
         };
+        /** @description What a probe found; `message` and `internals` only for the organization that owns the cloud. */
+        Evidence: {
+            probe: string;
+            title: string;
+            level: string;
+            required: boolean;
+            left_out: string;
+            verdict: string;
+            code: string;
+            message?: string;
+            facts: {
+                [key: string]: unknown;
+            };
+            internals?: {
+                [key: string]: unknown;
+            };
+            /** Format: date-time */
+            started_at: string;
+            /** Format: date-time */
+            finished_at: string;
+        };
+        /** @description How many machines have a value; `value` fits the filter of the same name. */
+        Facet: {
+            value: string;
+            count: number;
+        };
         /** @description A finding, as ``engine.findings.Finding`` gives it. */
         Finding: {
             code: string;
@@ -1502,6 +2415,12 @@ export interface components {
             hint: string;
             fix?: components["schemas"]["Fix"][];
         };
+        /** @description One flavour of a kind. */
+        Flavour: {
+            name: string;
+            title: string;
+            summary: string;
+        };
         /**
          * @description * `running` - running
          *     * `stopped` - stopped
@@ -1510,7 +2429,27 @@ export interface components {
          * @enum {string}
          */
         FoundStateEnum: "running" | "stopped" | "missing" | "unknown";
-        /** @description What the last probe found; `code` is the connector's when it is not well. */
+        /** @description To whom a cloud was offered; `accepted` stays false for a slug that stands for nothing. */
+        Grant: {
+            /** Format: uuid */
+            readonly id: string;
+            organization: string;
+            project: string;
+            /** @description Tell whether an administrator of theirs has accepted. */
+            readonly accepted: boolean;
+            /** Format: date-time */
+            readonly created_at: string;
+        };
+        /** @description All to whom a cloud was offered. */
+        Grants: {
+            results: components["schemas"]["Grant"][];
+        };
+        /**
+         * @description What the last probe found; `code` is the connector's when it is not well.
+         *
+         *     `facts` of a vSphere: product, version, api_version, latency_ms, clock_skew_s, privileges_missing ({name, for}; null
+         *     when the vCenter does not tell), certificate ({subject, issuer, sha256, valid_until, days_left}) and more.
+         */
         Health: {
             ok: boolean;
             summary: string;
@@ -1523,6 +2462,82 @@ export interface components {
             findings: {
                 [key: string]: unknown;
             }[];
+            circuit: components["schemas"]["Circuit"];
+        };
+        /** @description A machine on a cloud. `uid` outlives moves between hosts and new loads of everything; `ref` may change. */
+        InventoryMachine: {
+            /** Format: uuid */
+            id: string;
+            cloud: components["schemas"]["CloudRef"];
+            uid: string;
+            ref: string;
+            name: string;
+            /** @description on, off, suspended, or empty when the cloud does not tell. */
+            power: string;
+            tools: string;
+            cpus: number;
+            memory_mib: number;
+            /** Format: double */
+            disk_gib: number;
+            host: string;
+            cluster: string;
+            pool: string;
+            /** @description A path. */
+            folder: string;
+            guest: string;
+            /** @description The instance type, on AWS. */
+            type: string;
+            addresses: string[];
+            networks: string[];
+            datastores: string[];
+            tags: string[];
+            snapshots: number;
+            /** @description Whether a deployment of the portal owns it. */
+            managed: boolean;
+            owner: components["schemas"]["MachineOwner"] | null;
+            /** Format: date-time */
+            first_seen_at: string;
+            /** Format: date-time */
+            changed_at: string;
+        };
+        /** @description A machine with everything that its cloud tells: cards, disks, notes. */
+        InventoryMachineDetail: {
+            /** Format: uuid */
+            id: string;
+            cloud: components["schemas"]["CloudRef"];
+            uid: string;
+            ref: string;
+            name: string;
+            /** @description on, off, suspended, or empty when the cloud does not tell. */
+            power: string;
+            tools: string;
+            cpus: number;
+            memory_mib: number;
+            /** Format: double */
+            disk_gib: number;
+            host: string;
+            cluster: string;
+            pool: string;
+            /** @description A path. */
+            folder: string;
+            guest: string;
+            /** @description The instance type, on AWS. */
+            type: string;
+            addresses: string[];
+            networks: string[];
+            datastores: string[];
+            tags: string[];
+            snapshots: number;
+            /** @description Whether a deployment of the portal owns it. */
+            managed: boolean;
+            owner: components["schemas"]["MachineOwner"] | null;
+            /** Format: date-time */
+            first_seen_at: string;
+            /** Format: date-time */
+            changed_at: string;
+            facts: {
+                [key: string]: unknown;
+            };
         };
         /** @description A new token with its text, which is shown this once. */
         IssuedToken: {
@@ -1544,6 +2559,64 @@ export interface components {
             readonly created_at: string;
             readonly token: string;
         };
+        /** @description A kind of cloud that can be added, and what it asks for. */
+        Kind: {
+            name: string;
+            title: string;
+            summary: string;
+            flavours: components["schemas"]["Flavour"][];
+            certificate: boolean;
+            asks: components["schemas"]["Ask"][];
+        };
+        /**
+         * @description * `machines` - machines
+         *     * `cpus` - cpus
+         *     * `memory_gib` - memory_gib
+         *     * `disk_gib` - disk_gib
+         * @enum {string}
+         */
+        KindEnum: "machines" | "cpus" | "memory_gib" | "disk_gib";
+        /** @description The kinds of clouds that can be added. */
+        Kinds: {
+            results: components["schemas"]["Kind"][];
+        };
+        /** @description A label. `standing` says whether it counts now; `names` what policies may demand of it. */
+        Label: {
+            /** Format: uuid */
+            readonly id: string;
+            name: string;
+            /** @description Return the labels that it stands for. */
+            readonly names: string[];
+            cloud: string;
+            /** Format: uuid */
+            readonly cloud_id: string;
+            /** Format: uuid */
+            run: string;
+            readonly level: string;
+            /** @description Return where it stands now. */
+            readonly standing: string;
+            /** @description Tell whether policies may rely on it now. */
+            readonly in_force: boolean;
+            /** @description Return what of the cloud is not as it was probed, when it is suspended. */
+            readonly changed: string[];
+            readonly statement: string;
+            readonly signer: string;
+            /** Format: date-time */
+            readonly signed_at: string | null;
+            /** Format: date-time */
+            readonly valid_until: string | null;
+            /** Format: date-time */
+            readonly confirmed_at: string | null;
+            /** Format: date-time */
+            readonly unconfirmed_since: string | null;
+            /** Format: date-time */
+            readonly ended_at: string | null;
+            readonly ended_by: string;
+            /** @description Return why it is lost or withdrawn; the words of a failed probe are its owner's. */
+            readonly why: string;
+            /** Format: date-time */
+            readonly created_at: string;
+        };
         /** @description Show how one Compose key fares on the target. */
         Ledger: {
             path: unknown[];
@@ -1551,6 +2624,29 @@ export interface components {
             reason: string;
             code: string;
             line: number | null;
+            /** @description In plans over several clouds; empty where all have it alike, or it is of a border. */
+            cloud?: string;
+        };
+        /** @description One limit and what deployments hold of it. */
+        LimitUsage: {
+            kind: components["schemas"]["KindEnum"];
+            limit: number | null;
+            /** Format: double */
+            held: number;
+        };
+        /** @description What the portal may put on a cloud at most; what is null or absent is not limited. */
+        Limits: {
+            machines?: number | null;
+            cpus?: number | null;
+            memory_gib?: number | null;
+            disk_gib?: number | null;
+        };
+        /** @description What the portal may put on a cloud at most; what is null or absent is not limited. */
+        LimitsRequest: {
+            machines?: number | null;
+            cpus?: number | null;
+            memory_gib?: number | null;
+            disk_gib?: number | null;
         };
         /** @description Point at something by id and name. */
         Link: {
@@ -1580,6 +2676,15 @@ export interface components {
             /** @description True for a machine that hosts no containers. */
             plain: boolean;
             region: string;
+            /** @description In plans over several clouds. */
+            cloud?: string;
+        };
+        /** @description Whose a managed machine is. */
+        MachineOwner: {
+            /** Format: uuid */
+            deployment: string;
+            /** @description Of the resource in the deployment: `machine:web-1`. */
+            key: string;
         };
         /** @description Who the caller is. */
         Me: {
@@ -1635,7 +2740,21 @@ export interface components {
         NewCloudRequest: {
             title?: string;
             region?: string;
+            /**
+             * Format: double
+             * @description Degrees north, for the map.
+             */
+            latitude?: number | null;
+            /**
+             * Format: double
+             * @description Degrees east.
+             */
+            longitude?: number | null;
             flavour?: string;
+            /**
+             * @description Needed unless the kind knows its own addresses (`GET /clouds/kinds/` says what each asks for).
+             * @default
+             */
             address: string;
             ca_pem?: string;
             thumbprint?: string;
@@ -1647,10 +2766,18 @@ export interface components {
             };
             /** @description Rates are decimal texts or numbers; null or {} takes the list away. */
             prices?: components["schemas"]["PricesRequest"] | null;
+            /** @description Replaces all limits; null or {} takes them away. */
+            limits?: components["schemas"]["LimitsRequest"] | null;
             username: string;
             password: string;
             name: string;
             kind: string;
+        };
+        /** @description Whom to offer a cloud: an organization by its slug, and perhaps one project of it. */
+        NewGrantRequest: {
+            organization: string;
+            /** @default  */
+            project: string;
         };
         /** @description Whom to add; with a password, the user is created as well. */
         NewMemberRequest: {
@@ -1678,6 +2805,90 @@ export interface components {
         };
         /** @enum {unknown} */
         NullEnum: null;
+        /** @description A cloud that another organization offers to one's own. */
+        Offer: {
+            /** Format: uuid */
+            readonly id: string;
+            cloud: components["schemas"]["OfferedCloud"];
+            owner: components["schemas"]["Owner"];
+            /** @description Empty: all projects. */
+            project: string;
+            /** @description Tell whether it was accepted. */
+            readonly accepted: boolean;
+            /** Format: date-time */
+            readonly accepted_at: string | null;
+            /** Format: date-time */
+            readonly created_at: string;
+        };
+        /** @description What one is told of a cloud before one accepts it. */
+        OfferedCloud: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+            title: string;
+            kind: string;
+            flavour: string;
+            region: string;
+        };
+        /** @description An onboarding in a list. */
+        Onboarding: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+            project: components["schemas"]["Link"];
+            cloud: components["schemas"]["Link"];
+            /** @description Machines that are drawn. */
+            count: number;
+            /**
+             * Format: uuid
+             * @description The design that was made of it.
+             */
+            blueprint: string | null;
+            /** Format: uuid */
+            version: string | null;
+            /** Format: uuid */
+            plan: string | null;
+            created_by: string | null;
+            /** Format: date-time */
+            created_at: string;
+        };
+        /** @description An onboarding with what was drawn. */
+        OnboardingDetail: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+            project: components["schemas"]["Link"];
+            cloud: components["schemas"]["Link"];
+            /** @description Machines that are drawn. */
+            count: number;
+            /**
+             * Format: uuid
+             * @description The design that was made of it.
+             */
+            blueprint: string | null;
+            /** Format: uuid */
+            version: string | null;
+            /** Format: uuid */
+            plan: string | null;
+            created_by: string | null;
+            /** Format: date-time */
+            created_at: string;
+            /** @description The drawing: a Compose file. */
+            compose: string;
+            machines: components["schemas"]["DrawnMachine"][];
+            refused: components["schemas"]["RefusedMachine"][];
+            warnings: string[];
+        };
+        /** @description Hold which machines are to be drawn, and into which project. */
+        OnboardingInRequest: {
+            project: string;
+            /** @description Id or name of one of the organization's own clouds. */
+            cloud: string;
+            /** @description Name of the design, and of the deployment. */
+            name: string;
+            /** @description Identities of machines, as the inventory tells them (`uid`). */
+            machines: string[];
+        };
         /**
          * @description * `set` - set
          *     * `delete` - delete
@@ -1770,6 +2981,11 @@ export interface components {
             /** Format: date-time */
             readonly created_at: string;
         };
+        /** @description The organization that shares a cloud. */
+        Owner: {
+            slug: string;
+            name: string;
+        };
         PaginatedBlueprintList: {
             results: components["schemas"]["Blueprint"][];
             /** Format: uri */
@@ -1812,8 +3028,36 @@ export interface components {
             /** Format: uri */
             previous: string | null;
         };
+        PaginatedInventoryMachineList: {
+            results: components["schemas"]["InventoryMachine"][];
+            /** Format: uri */
+            next: string | null;
+            /** Format: uri */
+            previous: string | null;
+        };
+        PaginatedLabelList: {
+            results: components["schemas"]["Label"][];
+            /** Format: uri */
+            next: string | null;
+            /** Format: uri */
+            previous: string | null;
+        };
         PaginatedMemberList: {
             results: components["schemas"]["Member"][];
+            /** Format: uri */
+            next: string | null;
+            /** Format: uri */
+            previous: string | null;
+        };
+        PaginatedOfferList: {
+            results: components["schemas"]["Offer"][];
+            /** Format: uri */
+            next: string | null;
+            /** Format: uri */
+            previous: string | null;
+        };
+        PaginatedOnboardingList: {
+            results: components["schemas"]["Onboarding"][];
             /** Format: uri */
             next: string | null;
             /** Format: uri */
@@ -1847,6 +3091,13 @@ export interface components {
             /** Format: uri */
             previous: string | null;
         };
+        PaginatedRunList: {
+            results: components["schemas"]["Run"][];
+            /** Format: uri */
+            next: string | null;
+            /** Format: uri */
+            previous: string | null;
+        };
         PaginatedShareList: {
             results: components["schemas"]["Share"][];
             /** Format: uri */
@@ -1868,6 +3119,13 @@ export interface components {
             /** Format: uri */
             previous: string | null;
         };
+        PaginatedThingList: {
+            results: components["schemas"]["Thing"][];
+            /** Format: uri */
+            next: string | null;
+            /** Format: uri */
+            previous: string | null;
+        };
         PaginatedTokenList: {
             results: components["schemas"]["Token"][];
             /** Format: uri */
@@ -1882,10 +3140,40 @@ export interface components {
             /** Format: uri */
             previous: string | null;
         };
+        PaginatedViewList: {
+            results: components["schemas"]["View"][];
+            /** Format: uri */
+            next: string | null;
+            /** Format: uri */
+            previous: string | null;
+        };
+        /** @description Show what a plan is on one of its clouds; ``part`` starts the keys of what is there, "" on the main cloud. */
+        Part: {
+            part: string;
+            cloud: components["schemas"]["Link"];
+            services: string[];
+            counts: {
+                [key: string]: number;
+            };
+            requirements: {
+                [key: string]: number;
+            };
+            price: components["schemas"]["Price"] | null;
+        };
         /** @description What can be changed of a cloud; `apps.clouds.checking` has the rules. */
         PatchedChangeRequest: {
             title?: string;
             region?: string;
+            /**
+             * Format: double
+             * @description Degrees north, for the map.
+             */
+            latitude?: number | null;
+            /**
+             * Format: double
+             * @description Degrees east.
+             */
+            longitude?: number | null;
             flavour?: string;
             address?: string;
             ca_pem?: string;
@@ -1898,6 +3186,8 @@ export interface components {
             };
             /** @description Rates are decimal texts or numbers; null or {} takes the list away. */
             prices?: components["schemas"]["PricesRequest"] | null;
+            /** @description Replaces all limits; null or {} takes them away. */
+            limits?: components["schemas"]["LimitsRequest"] | null;
             enabled?: boolean;
             username?: string;
             password?: string;
@@ -1913,6 +3203,21 @@ export interface components {
                 [key: string]: unknown;
             };
         };
+        /** @description What may be changed of a view: what is left out stays. */
+        PatchedViewChangeRequest: {
+            name?: string;
+            /** @default machine */
+            kind: string;
+            /** @description Parameters of the list: {"power": "on", "tag": ["web"]}. */
+            filters?: {
+                [key: string]: unknown;
+            };
+            columns?: string[];
+            /** @default  */
+            sort: string;
+            /** @default false */
+            shared: boolean;
+        };
         /** @description A plan; ``changes``, ``actions`` and ``ledger`` are only in the detail. */
         Plan: {
             /** Format: uuid */
@@ -1922,7 +3227,10 @@ export interface components {
                 id?: string;
                 name?: string;
             };
+            /** @description The main one, of all that is placed nowhere else. */
             cloud: components["schemas"]["Link"];
+            /** @description All clouds of the plan, the main one first. */
+            clouds: components["schemas"]["Link"][];
             blueprint: components["schemas"]["Link"];
             version: number;
             /**
@@ -1947,8 +3255,10 @@ export interface components {
             requirements: {
                 [key: string]: number;
             };
-            /** @description By the cloud's prices when it was planned; null without any. */
+            /** @description By the clouds' prices when it was planned; null where one has none, or they differ in currency. */
             price: components["schemas"]["Price"] | null;
+            /** @description The plan's clouds, side by side. */
+            parts: components["schemas"]["Part"][];
             data_loss: string[];
             findings: components["schemas"]["Finding"][];
             /** Format: uuid */
@@ -1965,7 +3275,10 @@ export interface components {
                 id?: string;
                 name?: string;
             };
+            /** @description The main one, of all that is placed nowhere else. */
             cloud: components["schemas"]["Link"];
+            /** @description All clouds of the plan, the main one first. */
+            clouds: components["schemas"]["Link"][];
             blueprint: components["schemas"]["Link"];
             version: number;
             /**
@@ -1990,8 +3303,10 @@ export interface components {
             requirements: {
                 [key: string]: number;
             };
-            /** @description By the cloud's prices when it was planned; null without any. */
+            /** @description By the clouds' prices when it was planned; null where one has none, or they differ in currency. */
             price: components["schemas"]["Price"] | null;
+            /** @description The plan's clouds, side by side. */
+            parts: components["schemas"]["Part"][];
             data_loss: string[];
             findings: components["schemas"]["Finding"][];
             /** Format: uuid */
@@ -2007,6 +3322,8 @@ export interface components {
             services: {
                 [key: string]: components["schemas"]["ServiceFate"];
             };
+            /** @description What crosses a border between clouds. */
+            crossings: components["schemas"]["Crossing"][];
         };
         /** @description Hold what is to be planned. */
         PlanInRequest: {
@@ -2014,7 +3331,7 @@ export interface components {
             blueprint?: string;
             /** @description Id of a certain version. */
             version?: string;
-            /** @description Id or name; may be left out with a deployment, or with a region that is drawn for a cloud. */
+            /** @description Id or name, of the cloud of all that the drawing does not place itself (x-escale.place); may be left out with a deployment, or where the drawing names one. */
             cloud?: string;
             /** @description Plan this region of the drawing alone; a deployment keeps its own. */
             region?: string;
@@ -2058,6 +3375,11 @@ export interface components {
             capacity: components["schemas"]["Capacity"] | null;
             price: components["schemas"]["Price"] | null;
             cloud: components["schemas"]["Link"] | null;
+            clouds: components["schemas"]["Link"][];
+            /** @description The clouds side by side. */
+            parts: components["schemas"]["PreviewPart"][];
+            /** @description What crosses a border between clouds. */
+            crossings: components["schemas"]["Crossing"][];
             region: string;
             /** @description All regions of the drawing, in its order. */
             regions: components["schemas"]["Region"][];
@@ -2086,7 +3408,7 @@ export interface components {
             };
             /** @description Id or slug of the project. */
             project: string;
-            /** @description Id or name; without it that of the deployment, or the one that the region is drawn for. */
+            /** @description Id or name; without it that of the deployment, or the one that the drawing names. */
             cloud?: string;
             /** @description A region of the drawing. */
             region?: string;
@@ -2111,6 +3433,20 @@ export interface components {
             subnet: string | null;
             vlan: number | null;
             services: string[];
+        };
+        /** @description Show what a text would become on one of its clouds. */
+        PreviewPart: {
+            part: string;
+            cloud: components["schemas"]["Link"];
+            services: string[];
+            counts: {
+                [key: string]: number;
+            };
+            requirements: {
+                [key: string]: number;
+            };
+            price: components["schemas"]["Price"] | null;
+            capacity: components["schemas"]["Capacity"] | null;
         };
         /** @description Show a data disk. */
         PreviewVolume: {
@@ -2168,6 +3504,15 @@ export interface components {
             /** @description Shown beside each price. */
             note?: string;
         };
+        /** @description How many probes ended how; `left_out`: the flavour does not offer it; `advised`: failed, but only advisory. */
+        ProbeCounts: {
+            passed: number;
+            failed: number;
+            skipped: number;
+            error: number;
+            left_out: number;
+            advised: number;
+        };
         /** @description A project with the caller's role in it. */
         Project: {
             /** Format: uuid */
@@ -2193,6 +3538,12 @@ export interface components {
          * @enum {string}
          */
         PurposeEnum: "apply" | "destroy";
+        /** @description A machine that cannot be adopted, and why. */
+        RefusedMachine: {
+            id: string;
+            name: string;
+            reason: string;
+        };
         /** @description Show a region of the drawing. */
         Region: {
             name: string;
@@ -2202,11 +3553,16 @@ export interface components {
         };
         /** @description Show one thing that exists on the cloud. */
         Resource: {
-            key: string;
+            /** @description Return its key; that of a thing on a further cloud starts with the part's name. */
+            readonly key: string;
             kind: string;
             name: string;
+            /** @description Return the name of the cloud that it is on. */
+            readonly cloud: string;
             external_id?: string;
             state?: string;
+            /** @description Tell whether somebody else made it: it is released with the deployment, and not deleted. */
+            readonly adopted: boolean;
             /** @description Return the addresses that the guest reported. */
             readonly addresses: string[];
             readonly workloads: {
@@ -2228,6 +3584,55 @@ export interface components {
          * @enum {string}
          */
         RoleEnum: "viewer" | "architect" | "operator" | "admin";
+        /** @description A conformance run. `operation` is null for those who may not see it: then this is polled instead. */
+        Run: {
+            /** Format: uuid */
+            readonly id: string;
+            cloud: string;
+            /** Format: uuid */
+            readonly cloud_id: string;
+            readonly state: string;
+            readonly level: string;
+            readonly cause: string;
+            readonly product: unknown;
+            readonly actor: string;
+            /** Format: date-time */
+            readonly started_at: string;
+            /** Format: date-time */
+            readonly finished_at: string | null;
+            /** Format: date-time */
+            readonly cleaned_at: string | null;
+            /** @description Return the operation's id to members of the owning organization. */
+            readonly operation: string | null;
+            readonly counts: components["schemas"]["ProbeCounts"];
+            /** @description Return the id of the label that was issued on it. */
+            readonly label: string | null;
+        };
+        /** @description A run with its evidence. */
+        RunDetail: {
+            /** Format: uuid */
+            readonly id: string;
+            cloud: string;
+            /** Format: uuid */
+            readonly cloud_id: string;
+            readonly state: string;
+            readonly level: string;
+            readonly cause: string;
+            readonly product: unknown;
+            readonly actor: string;
+            /** Format: date-time */
+            readonly started_at: string;
+            /** Format: date-time */
+            readonly finished_at: string | null;
+            /** Format: date-time */
+            readonly cleaned_at: string | null;
+            /** @description Return the operation's id to members of the owning organization. */
+            readonly operation: string | null;
+            readonly counts: components["schemas"]["ProbeCounts"];
+            /** @description Return the id of the label that was issued on it. */
+            readonly label: string | null;
+            readonly probes: components["schemas"]["Evidence"][];
+        };
         /** @description Show how one service fares. */
         ServiceFate: {
             /** @description Keys of the machines it will be on, or was on when it goes. */
@@ -2248,6 +3653,8 @@ export interface components {
             ports: {
                 [key: string]: unknown;
             }[];
+            /** @description In plans over several clouds. */
+            cloud?: string;
         };
         /**
          * @description * `error` - error
@@ -2283,6 +3690,12 @@ export interface components {
             compose: string;
             /** Format: date-time */
             saved_at: string;
+        };
+        /** @description What an administrator vouches for. */
+        SignatureRequest: {
+            statement: string;
+            /** @description How long it holds; default: setting. */
+            days?: number | null;
         };
         /** @description Hold one of several Compose files. */
         SourceRequest: {
@@ -2342,6 +3755,47 @@ export interface components {
             /** Format: uuid */
             id: string;
         };
+        /** @description How many machines there are of each sort, among those that the filters leave; and how fresh that is. */
+        Summary: {
+            machines: number;
+            cloud: components["schemas"]["Facet"][];
+            power: components["schemas"]["Facet"][];
+            cluster: components["schemas"]["Facet"][];
+            owner: components["schemas"]["Facet"][];
+            tag: components["schemas"]["Facet"][];
+            network: components["schemas"]["Facet"][];
+            syncs: components["schemas"]["SyncState"][];
+        };
+        /** @description How to bring a cloud's rows up to date. */
+        SyncInRequest: {
+            /**
+             * @description Load everything anew instead of only what changed.
+             * @default false
+             */
+            scratch: boolean;
+        };
+        /** @description How far the rows of a cloud follow it; `synced_at`: they were as the cloud then. */
+        SyncState: {
+            cloud: components["schemas"]["CloudRef"];
+            /** Format: date-time */
+            synced_at: string | null;
+            /** Format: date-time */
+            full_at: string | null;
+            /** Format: date-time */
+            changed_at: string | null;
+            /** @description Everything is being loaded now. */
+            loading: boolean;
+            trouble: components["schemas"]["Trouble"] | null;
+            /** @description Rows by kind. */
+            counts: {
+                [key: string]: number;
+            };
+            /**
+             * Format: uuid
+             * @description The sync that is under way.
+             */
+            operation: string | null;
+        };
         /** @description Show a design to start from with all that it consists of. */
         Template: {
             name: string;
@@ -2358,6 +3812,23 @@ export interface components {
             name: string;
             title: string;
             description: string;
+        };
+        /** @description A host, cluster, pool, datastore, network, template, tag, volume, VPC, firewall or balancer. */
+        Thing: {
+            /** Format: uuid */
+            id: string;
+            cloud: components["schemas"]["CloudRef"];
+            kind: string;
+            uid: string;
+            ref: string;
+            name: string;
+            facts: {
+                [key: string]: unknown;
+            };
+            /** Format: date-time */
+            first_seen_at: string;
+            /** Format: date-time */
+            changed_at: string;
         };
         /** @description A token without what makes it one; `prefix` is how to recognise it. */
         Token: {
@@ -2377,6 +3848,17 @@ export interface components {
             readonly last_used_at: string | null;
             /** Format: date-time */
             readonly created_at: string;
+        };
+        /** @description Why a cloud cannot be followed now. */
+        Trouble: {
+            code: string;
+            message: string;
+            /** Format: date-time */
+            since: string;
+        };
+        /** @description All limits and what deployments hold of them. */
+        Usage: {
+            results: components["schemas"]["LimitUsage"][];
         };
         /** @description Say whether a text is valid, and everything that was found. */
         Validation: {
@@ -2441,6 +3923,64 @@ export interface components {
             };
             message?: string;
             /** @description The version that the text was made from; 409 when there is a newer one. */
+            base_version?: number;
+        };
+        /** @description A saved way to look at the inventory. */
+        View: {
+            /** Format: uuid */
+            readonly id: string;
+            readonly name: string;
+            readonly kind: string;
+            readonly filters: unknown;
+            readonly columns: unknown;
+            readonly sort: string;
+            readonly shared: boolean;
+            /** @description Tell whether the caller saved it. */
+            readonly mine: boolean;
+            /** Format: date-time */
+            readonly created_at: string;
+            /** Format: date-time */
+            readonly updated_at: string;
+        };
+        /** @description What is kept of a view; `apps.inventory.searching.check_view` has the rules. */
+        ViewInRequest: {
+            name: string;
+            /** @default machine */
+            kind: string;
+            /** @description Parameters of the list: {"power": "on", "tag": ["web"]}. */
+            filters?: {
+                [key: string]: unknown;
+            };
+            columns?: string[];
+            /** @default  */
+            sort: string;
+            /** @default false */
+            shared: boolean;
+        };
+        /** @description Why a label is taken away. */
+        WithdrawalRequest: {
+            reason: string;
+        };
+        /** @description Say what is written into the drawing, and what cannot be. */
+        WriteBack: {
+            base_version: number;
+            /** @description The new version; null in a preview. */
+            version: number | null;
+            /** @description Of the text, in unified form. */
+            diff: string;
+            compose: string;
+            written: components["schemas"]["DriftValue"][];
+            /** @description What the drawing cannot say, each with `why_not`. */
+            left: components["schemas"]["DriftValue"][];
+        };
+        /** @description Ask for a preview, or for the version. */
+        WriteBackInRequest: {
+            /**
+             * @description Only say what would be written.
+             * @default false
+             */
+            preview: boolean;
+            /** @description The version that a preview was made from; refused when there is a newer. */
             base_version?: number;
         };
     };
@@ -2843,6 +4383,69 @@ export interface operations {
             };
         };
     };
+    cloud_offers_list: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PaginatedOfferList"];
+                };
+            };
+        };
+    };
+    cloud_offers_destroy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    cloud_offers_accept_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Offer"];
+                };
+            };
+        };
+    };
     clouds_list: {
         parameters: {
             query?: {
@@ -2954,6 +4557,75 @@ export interface operations {
             };
         };
     };
+    clouds_capacity_retrieve: {
+        parameters: {
+            query?: {
+                /** @description How far back; 7 unless told, 730 at most. */
+                days?: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CloudCapacity"];
+                };
+            };
+        };
+    };
+    clouds_conformance_list: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PaginatedRunList"];
+                };
+            };
+        };
+    };
+    clouds_conformance_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Run"];
+                };
+            };
+        };
+    };
     clouds_credential_update: {
         parameters: {
             query?: never;
@@ -2968,6 +4640,73 @@ export interface operations {
                 "application/json": components["schemas"]["CredentialRequest"];
             };
         };
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    clouds_grants_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Grants"];
+                };
+            };
+        };
+    };
+    clouds_grants_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewGrantRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Grant"];
+                };
+            };
+        };
+    };
+    clouds_grants_destroy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                grant: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
         responses: {
             /** @description No response body */
             204: {
@@ -3021,6 +4760,53 @@ export interface operations {
             };
         };
     };
+    clouds_sync_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SyncState"];
+                };
+            };
+        };
+    };
+    clouds_sync_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["SyncInRequest"];
+            };
+        };
+        responses: {
+            /** @description `Location` holds its address. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OperationDetail"];
+                };
+            };
+        };
+    };
     clouds_test_create: {
         parameters: {
             query?: never;
@@ -3038,6 +4824,115 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Health"];
+                };
+            };
+        };
+    };
+    clouds_usage_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Usage"];
+                };
+            };
+        };
+    };
+    clouds_certificate_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AddressRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Certificate"];
+                };
+            };
+        };
+    };
+    clouds_kinds_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Kinds"];
+                };
+            };
+        };
+    };
+    conformance_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunDetail"];
+                };
+            };
+        };
+    };
+    "conformance_report.json_retrieve": {
+        parameters: {
+            query?: {
+                /** @description full: owner's people only. */
+                edition?: "full" | "partner";
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description docs/labels.md has the schema. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
                 };
             };
         };
@@ -3176,6 +5071,94 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Drift"];
+                };
+            };
+        };
+    };
+    deployments_drift_check_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DriftReport"];
+                };
+            };
+        };
+    };
+    deployments_drift_report_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DriftReport"];
+                };
+            };
+        };
+    };
+    deployments_drift_restore_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanDetail"];
+                };
+            };
+        };
+    };
+    deployments_drift_write_back_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["WriteBackInRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WriteBack"];
                 };
             };
         };
@@ -3332,6 +5315,465 @@ export interface operations {
             };
         };
     };
+    inventory_machines_list: {
+        parameters: {
+            query?: {
+                address?: string[];
+                /** @description Id or name; repeated parameters mean any of their values. */
+                cloud?: string[];
+                cluster?: string[];
+                cursor?: string;
+                datastore?: string[];
+                /** @description A path; what lies below is included. */
+                folder?: string[];
+                /** @description A part of the name of the operating system. */
+                guest?: string[];
+                host?: string[];
+                limit?: number;
+                network?: string[];
+                /** @description managed, unmanaged, or the id of a deployment. */
+                owner?: string[];
+                pool?: string[];
+                /** @description on, off, suspended. */
+                power?: string[];
+                /** @description Words that name, address, guest or folder contain. */
+                q?: string;
+                /** @description yes or no. */
+                snapshots?: string[];
+                /** @description name, host, cluster, cpus, memory_mib, disk_gib, changed_at; with - before it descending. */
+                sort?: string;
+                tag?: string[];
+                tools?: string[];
+                type?: string[];
+                uid?: string[];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PaginatedInventoryMachineList"];
+                };
+            };
+        };
+    };
+    inventory_machines_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InventoryMachineDetail"];
+                };
+            };
+        };
+    };
+    inventory_machines_export_retrieve: {
+        parameters: {
+            query?: {
+                address?: string[];
+                /** @description Id or name; repeated parameters mean any of their values. */
+                cloud?: string[];
+                cluster?: string[];
+                /** @description Which columns, in their order; all unless told. */
+                column?: string[];
+                datastore?: string[];
+                /** @description A path; what lies below is included. */
+                folder?: string[];
+                format?: "csv" | "json";
+                /** @description A part of the name of the operating system. */
+                guest?: string[];
+                host?: string[];
+                network?: string[];
+                /** @description managed, unmanaged, or the id of a deployment. */
+                owner?: string[];
+                pool?: string[];
+                /** @description on, off, suspended. */
+                power?: string[];
+                /** @description Words that name, address, guest or folder contain. */
+                q?: string;
+                /** @description yes or no. */
+                snapshots?: string[];
+                /** @description name, host, cluster, cpus, memory_mib, disk_gib, changed_at; with - before it descending. */
+                sort?: string;
+                tag?: string[];
+                tools?: string[];
+                type?: string[];
+                uid?: string[];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+        };
+    };
+    inventory_summary_retrieve: {
+        parameters: {
+            query?: {
+                address?: string[];
+                /** @description Id or name; repeated parameters mean any of their values. */
+                cloud?: string[];
+                cluster?: string[];
+                datastore?: string[];
+                /** @description A path; what lies below is included. */
+                folder?: string[];
+                /** @description A part of the name of the operating system. */
+                guest?: string[];
+                host?: string[];
+                network?: string[];
+                /** @description managed, unmanaged, or the id of a deployment. */
+                owner?: string[];
+                pool?: string[];
+                /** @description on, off, suspended. */
+                power?: string[];
+                /** @description Words that name, address, guest or folder contain. */
+                q?: string;
+                /** @description yes or no. */
+                snapshots?: string[];
+                tag?: string[];
+                tools?: string[];
+                type?: string[];
+                uid?: string[];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Summary"];
+                };
+            };
+        };
+    };
+    inventory_things_list: {
+        parameters: {
+            query?: {
+                cloud?: string[];
+                cursor?: string;
+                kind?: string[];
+                limit?: number;
+                q?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PaginatedThingList"];
+                };
+            };
+        };
+    };
+    inventory_things_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Thing"];
+                };
+            };
+        };
+    };
+    inventory_views_list: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PaginatedViewList"];
+                };
+            };
+        };
+    };
+    inventory_views_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ViewInRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["View"];
+                };
+            };
+        };
+    };
+    inventory_views_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["View"];
+                };
+            };
+        };
+    };
+    inventory_views_destroy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    inventory_views_partial_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["PatchedViewChangeRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["View"];
+                };
+            };
+        };
+    };
+    labels_list: {
+        parameters: {
+            query?: {
+                /** @description Id or name. */
+                cloud?: string;
+                cursor?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PaginatedLabelList"];
+                };
+            };
+        };
+    };
+    labels_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Label"];
+                };
+            };
+        };
+    };
+    labels_sign_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SignatureRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Label"];
+                };
+            };
+        };
+    };
+    labels_withdraw_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WithdrawalRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Label"];
+                };
+            };
+        };
+    };
+    labels_keys_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description version: base64 of the Ed25519 key */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+        };
+    };
+    labels_verify_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Checked"];
+                };
+            };
+        };
+    };
     me_retrieve: {
         parameters: {
             query?: never;
@@ -3441,12 +5883,122 @@ export interface operations {
             };
         };
     };
+    onboardings_list: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                limit?: number;
+                /** @description Id or slug. */
+                project?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PaginatedOnboardingList"];
+                };
+            };
+        };
+    };
+    onboardings_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OnboardingInRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OnboardingDetail"];
+                };
+            };
+        };
+    };
+    onboardings_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OnboardingDetail"];
+                };
+            };
+        };
+    };
+    onboardings_destroy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onboardings_plan_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanDetail"];
+                };
+            };
+        };
+    };
     operations_list: {
         parameters: {
             query?: {
                 /** @description Id. */
                 cloud?: string;
                 cursor?: string;
+                /** @description `sync` is listed only when it is asked for, here or by `subject`. */
                 kind?: string;
                 limit?: number;
                 /** @description Id or slug. */

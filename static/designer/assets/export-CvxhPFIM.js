@@ -1,1 +1,0 @@
-export{n as download}from"./Print-CYBl9Frw.js";

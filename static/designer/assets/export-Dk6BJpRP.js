@@ -1,0 +1,1 @@
+export{n as download}from"./Print-BDW38U5Y.js";

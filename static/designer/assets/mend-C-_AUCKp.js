@@ -1,1 +1,0 @@
-import{a as e}from"./gestures-f3rjdn-m.js";async function t(t){await e({do:`fix`,fix:t})}export{t};
