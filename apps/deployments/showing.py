@@ -117,10 +117,11 @@ def needs(wanted: Mapping[str, Any], cloud: Cloud) -> list[Need]:
     mhz = room.get("cpu_mhz", 0)
     used_cores = cores * (mhz - room.get("cpu_free_mhz", 0)) / mhz if mhz else 0
     memory, storage = room.get("memory_mib", 0) / 1024, room.get("storage_gib", 0)
+    used_memory = memory - room.get("memory_free_mib", 0) / 1024
     return [
         Need(_("CPU"), wanted["cpus"], used_cores, cores, _("cores")),
-        Need(_("Memory"), wanted["memory_mib"] / 1024, memory - room.get("memory_free_mib", 0) / 1024, memory, "GiB"),
-        Need(_("Disk"), wanted["disk_gib"], storage - room.get("storage_free_gib", 0), storage, "GiB"),
+        Need(_("Memory"), wanted["memory_mib"] / 1024, used_memory, memory, _("GiB")),
+        Need(_("Disk"), wanted["disk_gib"], storage - room.get("storage_free_gib", 0), storage, _("GiB")),
     ]
 
 
