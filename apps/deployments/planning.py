@@ -174,12 +174,31 @@ def images_of(deployment: Deployment | None, images: Mapping[str, str] | None) -
 def is_stale(plan: Plan) -> bool:
     """Tell whether the cloud or the deployment is no longer as it was when the plan was made."""
     deployment = Deployment.objects.filter(pk=plan.deployment_id).first()
+    if plan.purpose == "apply" and _stands_elsewhere(plan, deployment):
+        return True
     if plan.body.get("parts"):
         return across.is_stale(plan)
     prior = prior_of(deployment)
     seen = look(plan.cloud, Owner(**plan.body["owner"]), deployment, prior, adopted_in_body(plan.body["desired"]))
     adoptable = seen.adoptable if plan.purpose == "apply" else None
     return planner.fingerprint(seen.observed, prior, adoptable) != plan.body["base"]
+
+
+def _stands_elsewhere(plan: Plan, deployment: Deployment | None) -> bool:
+    """Tell whether labels that were lost since, or clouds that came and went, place the drawing's services anew."""
+    if plan.version is None:
+        return False
+    try:
+        drawing = load_project(plan.version, name=plan.deployment_name)
+    except ComposeError:
+        return True
+    division = across.divide(drawing, plan.project, plan.cloud, deployment, plan.region)
+    if division is None:
+        return False
+    planned = {name: part["cloud"]["name"] for part in plan.body.get("parts", ()) for name in part["services"]}
+    return any(finding.code == "placement.label_missing" for finding in division.homes.findings) or any(
+        home != planned.get(name, plan.cloud.name) for name, home in division.homes.services.items()
+    )
 
 
 def name_taken(project: Project, name: str) -> bool:

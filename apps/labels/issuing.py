@@ -48,8 +48,7 @@ def settle(run: Run, operation_state: str) -> None:
         run.state = "passed" if run.level else "failed"
     run.save(update_fields=["state", "level", "finished_at"])
     # Both in one look: one that is signed at this moment is found as what it has become.
-    standing_or_waiting = Label.objects.filter(cloud=run.cloud, state__in=("valid", "candidate"))
-    found = {label.state: label for label in standing_or_waiting.select_for_update(of=("self",)).order_by("pk")}
+    found = {label.state: label for label in _held(run.cloud_id)}
     current, candidate = found.get("valid"), found.get("candidate")
     if current is not None:
         _meet(run, current, evidence, complete=operation_state == states.SUCCEEDED)
@@ -162,8 +161,15 @@ def _admin(who: Actor, label: Label) -> None:
 
 
 def _locked(label: Label) -> Label:
+    _held(label.cloud_id)
     rows = Label.objects.select_for_update(of=("self",)).select_related("cloud__organization", "run", "organization")
     return rows.get(pk=label.pk)
+
+
+def _held(cloud_id: object) -> list[Label]:
+    """Lock and return the labels of a cloud that count or wait; all in one order, so that nobody waits in a round."""
+    rows = Label.objects.filter(cloud=cloud_id, state__in=("valid", "candidate"))
+    return list(rows.select_for_update(of=("self",)).order_by("pk"))
 
 
 def _end(label: Label, state: str, now: datetime, who: Actor, why: dict[str, str]) -> None:

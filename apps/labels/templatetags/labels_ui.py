@@ -177,6 +177,7 @@ def part_names(parts: tuple[str, ...]) -> str:
         "flavour": _("its flavour"),
         "address": _("its address"),
         "user": _("the account"),
+        "estate": _("the part of it that is used"),
         "instance_uuid": _("the instance that answers there"),
     }
     return ", ".join(names.get(part, part) for part in parts)

@@ -121,7 +121,12 @@ def test_a_label_expires_by_the_clock(alice: Person, paris: Any, signed: Signed)
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("address", "elsewhere.example"), ("flavour", "ovh"), ("health", {"facts": {"instance_uuid": "x"}})],
+    [
+        ("address", "elsewhere.example"),
+        ("flavour", "ovh"),
+        ("options", {"datacenter": "another"}),
+        ("health", {"facts": {"instance_uuid": "x"}}),
+    ],
 )
 def test_a_label_is_suspended_when_the_cloud_is_another_one(
     alice: Person, paris: Any, signed: Signed, field: str, value: Any
@@ -182,6 +187,25 @@ def test_a_failed_probe_takes_the_label_away_at_once_and_says_which(
     assert label.ended_why["run"] == str(run.pk)
     assert "DRS is off" in issuing.lost_because(label)
     assert Entry.objects.filter(action="label.lost").exists()
+
+
+def test_what_an_earlier_run_has_earned_is_not_signed_after_a_later_one_failed(
+    alice: Person, paris: Any, probe: Probe, control: Any
+) -> None:
+    from apps.labels import issuing
+    from apps.labels.models import Label
+    from apps.tenancy.faults import Fault
+
+    candidate = Label.objects.get(run=probe(alice, paris))
+    control.fault("machine.create", "refuse", times=-1, permanent=True)
+    later = probe(alice, paris)
+    candidate.refresh_from_db()
+    assert (candidate.state, candidate.ended_why["probe"]) == ("lost", "canary.clone")
+    assert candidate.ended_why["run"] == str(later.pk)
+    with pytest.raises(Fault) as refused:
+        issuing.sign(alice.principal, candidate, STATEMENT)
+    assert refused.value.code == "label.not_candidate"
+    assert names(paris) == []
 
 
 def test_a_cloud_that_does_not_answer_keeps_its_label_for_a_while(

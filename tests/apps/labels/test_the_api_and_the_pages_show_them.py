@@ -164,17 +164,24 @@ def test_a_plan_that_demands_a_label_is_refused_once_it_is_lost(
     body = {"project": str(shop.pk), "name": "web", "compose": "services:\n  web:\n    image: nginx:1.27\n"}
     blueprint = bob.api.post("/api/v1/blueprints/", body, format="json").json()["id"]
 
-    def codes() -> list[str]:
+    def planned() -> Any:
         wanted = {"blueprint": blueprint, "cloud": "paris", "name": "web"}
         plan = bob.api.post("/api/v1/plans/", wanted, format="json")
         assert plan.status_code == 201, plan.content
-        return [found["code"] for found in plan.json()["findings"] if found["severity"] == "error"]
+        return plan.json()
 
-    assert "placement.label_missing" in codes()
+    def codes(plan: Any) -> list[str]:
+        return [found["code"] for found in plan["findings"] if found["severity"] == "error"]
+
+    assert "placement.label_missing" in codes(planned())
     label = signed(alice, paris)
-    assert codes() == []
+    plan = planned()
+    assert codes(plan) == []
     issuing.withdraw(alice.principal, label, "Over.")
-    assert "placement.label_missing" in codes()
+    assert "placement.label_missing" in codes(planned())
+    # The one that was made while the label stood has nothing against it, and is refused when it is started.
+    started = bob.api.post("/api/v1/deployments/", {"plan": plan["id"]}, format="json")
+    assert (started.status_code, started.json()["code"]) == (409, "plan.stale")
 
 
 def test_the_sandbox_s_command_labels_and_is_refused_elsewhere(
