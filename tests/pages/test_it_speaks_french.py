@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import gettext
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from django.test import Client
 from django.utils import translation
+from django.utils.translation.template import templatize
 
 from apps.tenancy.templatetags.ui import STATES
 from tests.e2e.scene import Scene
@@ -27,13 +29,37 @@ def french() -> dict[object, str]:
     return catalogue
 
 
-def test_every_text_of_the_templates_is_translated(french: dict[object, str]) -> None:
-    missing = []
-    for template in (CLONE / "templates").rglob("*.html"):
-        for _quote, text in re.findall(r"""{% translate (["'])(.*?)\1""", template.read_text()):
-            if text not in french:
-                missing.append((template.name, text))
-    assert missing == []
+def of_python(source: str) -> Iterator[str]:
+    """Yield what the calls of gettext in Python source hold, as the catalogue's keys."""
+    for call in ast.walk(ast.parse(source)):
+        if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name | ast.Attribute):
+            continue
+        name = call.func.id if isinstance(call.func, ast.Name) else call.func.attr
+        found = re.fullmatch(r"_|(n?)(p?)gettext(?:_lazy|_noop)?", name)
+        texts = [one.value for one in call.args if isinstance(one, ast.Constant) and isinstance(one.value, str)]
+        if found and texts:
+            yield "\x04".join(texts[:2]) if found[2] else texts[0]
+
+
+def of_template(source: str) -> Iterator[str]:
+    """Yield what the tags of a template translate, as the catalogue's keys; Django writes them as calls of Python."""
+    calls = r"""\b(?:n?p?gettext|_)\((?:[^()'"]|'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")*\)"""
+    for call in re.findall(calls, templatize(source)):
+        yield from of_python(call)
+
+
+def texts_of_the_portal() -> Iterator[tuple[str, str]]:
+    """Yield (path, key) for every text that is shown."""
+    for path in sorted((CLONE / "templates").rglob("*.html")):
+        yield from ((str(path.relative_to(CLONE)), text) for text in of_template(path.read_text()))
+    for path in sorted((CLONE / "apps").rglob("*.py")):
+        yield from ((str(path.relative_to(CLONE)), text) for text in of_python(path.read_text()))
+
+
+def test_every_text_is_translated(french: dict[object, str]) -> None:
+    texts = list(texts_of_the_portal())
+    assert len({text for _path, text in texts}) > 1500, "the search for texts finds them no more"
+    assert [(path, text) for path, text in texts if text not in french and (text, 0) not in french] == []
 
 
 def test_every_state_is_translated(french: dict[object, str]) -> None:
