@@ -142,12 +142,15 @@ def reachable(spec: Mapping[str, Any], reported: Iterable[object], *, connected:
     """Return the address by which another cloud reaches a machine; None when it has reported none.
 
     ``spec``: the machine as applied. The cards with addresses of the plan's own are on networks that only this
-    deployment's machines on this cloud see, so they come last. ``connected``: private addresses are routed.
+    deployment's machines on this cloud see: they count only where it has no other card. A guest may tell of them
+    first, and then the other one's address is still to come. ``connected``: private addresses are routed.
     """
-    told = list(reported)
-    internal = [nic["address"] for nic in spec.get("nics") or () if nic.get("address")]
+    told, nics = list(reported), list(spec.get("nics") or ())
+    internal = [nic["address"] for nic in nics if nic.get("address")]
     outside = addresses.choose(told, private_first=connected, internal=internal)
-    return outside or addresses.choose(told, private_first=connected)
+    if outside is not None or len(internal) < len(nics):
+        return outside
+    return addresses.choose(told, private_first=connected)
 
 
 def plan(

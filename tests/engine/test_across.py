@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from engine.across import reachable
 from engine.realise.place import Clouds, homes, main_named, part
 from engine.userdata import addresses, read_file
 from engine.userdata.addresses import Peer
@@ -189,6 +190,14 @@ def test_public_addresses_come_first_unless_the_clouds_are_connected() -> None:
     assert addresses.choose(told, private_first=True, internal=["10.96.0.3/24"]) == "192.168.7.4"
     assert addresses.choose(["fe80::1", "169.254.1.1", "0.0.0.0", "::1"]) is None
     assert addresses.choose([]) is None
+
+
+def test_a_card_that_no_other_cloud_sees_is_no_way_to_a_machine_that_has_another_one() -> None:
+    ground, own = {"network": "network:ground"}, {"network": "network:back", "address": "10.96.0.3/24"}
+    both, alone = {"nics": [ground, own]}, {"nics": [own]}
+    assert reachable(both, ["10.96.0.3", "192.168.7.4"], connected=True) == "192.168.7.4"
+    assert reachable(both, ["10.96.0.3"], connected=True) is None  # the guest has not told of the other yet
+    assert reachable(alone, ["10.96.0.3"], connected=True) == "10.96.0.3"
 
 
 def test_a_route_is_asked_for_until_the_clouds_are_known_to_be_connected() -> None:
