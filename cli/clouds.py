@@ -162,7 +162,7 @@ def edit_cloud(
     enabled: Annotated[bool | None, typer.Option("--enable/--disable", help="Let new plans use it, or not.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Change what is given, and nothing else. A new address needs the credential again."""
+    """Change what is given, and nothing else. A new address needs the credential again; --username gives it, too."""
     client = _client()
     known = client.get(f"{CLOUDS}{cloud}/")
     body = _changes(address, pin, ca_file, title, region, at, option, default, limit, price)
@@ -174,7 +174,8 @@ def edit_cloud(
         body["flavour"] = flavour
     if enabled is not None:
         body["enabled"] = enabled
-    if address is not None and address != known.get("address"):
+    moves = address is not None and address != known.get("address")
+    if moves or username is not None or password_file is not None:
         body["username"] = username or typer.prompt("User name at the cloud", err=True)
         body["password"] = _password(password_file)
     changed = client.patch(f"{CLOUDS}{cloud}/", body)

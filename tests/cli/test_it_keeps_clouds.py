@@ -116,6 +116,16 @@ def test_only_what_is_given_changes(escale: Any) -> None:
     assert cloud.address == "fake.example"
 
 
+def test_a_user_name_that_is_given_is_not_passed_over(escale: Any) -> None:
+    from apps.clouds.models import Credential
+
+    added(escale)
+    shown = escale("edit", "paris", "--username", "another", "--title", "Paris")
+    assert shown.exit_code == 0, shown.output
+    assert Credential.objects.get().version == 2
+    assert PASSWORD not in shown.output
+
+
 def test_a_test_tells_what_is_wrong_and_ends_with_1(escale: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from connectors.base import ConnectorError
     from connectors.fake.connector import FakeConnector
