@@ -76,6 +76,10 @@ def test_translations_keep_the_placeholders(french: dict[object, str]) -> None:
         assert sorted(PLACEHOLDER.findall(original)) == sorted(PLACEHOLDER.findall(text)) or source == "", source
 
 
+def test_no_line_begins_with_the_punctuation_of_the_one_before(french: dict[object, str]) -> None:
+    assert [text for text in french.values() if re.search(r" [;:?!»]|« ", text)] == []
+
+
 def test_every_page_can_be_had_in_french(scene: Scene, as_: Callable[[str], Client]) -> None:
     alice = as_("alice")
     for path in every_path(scene):

@@ -115,4 +115,4 @@ def test_markup_in_names_comes_through_as_text() -> None:
 def test_titles_are_in_the_callers_language() -> None:
     with translation.override("fr"):
         (finding,) = checking.look_through("version: '3'\nservices: {web: {image: nginx}}")
-    assert finding["fix"][0]["title"] == "Retirer « version »"
+    assert finding["fix"][0]["title"] == "Retirer «\N{NO-BREAK SPACE}version\N{NO-BREAK SPACE}»"
