@@ -124,29 +124,33 @@ def advance(cloud: Cloud, note: Note, seen: Seen) -> Outcome:
 
 def _reconcile(cloud: Cloud, note: Note, balancer: Facts) -> None:
     arn = balancer["LoadBalancerArn"]
+    # By port, since AWS has one listener a port, whatever it speaks.
     present = {
-        (each["Protocol"].lower(), each["Port"]): each
+        each["Port"]: each
         for each in cloud.account.pages("elbv2", "DescribeListeners", "Listeners", LoadBalancerArn=arn)
     }
-    wanted = {(protocol, port): target for protocol, port, target in note.data["listeners"]}
-    groups: dict[tuple[str, int], str] = {}
-    for (protocol, port), target in wanted.items():
+    wanted = {port: (protocol, target) for protocol, port, target in note.data["listeners"]}
+    groups: list[str] = []
+    for port, (protocol, target) in wanted.items():
         group = _group(cloud, note, balancer, protocol, port, target)
-        groups[protocol, port] = group
+        groups.append(group)
         _register(cloud, group, note.data["targets"], target)
         forward = [{"Type": "forward", "TargetGroupArn": group}]
-        listener = present.get((protocol, port))
+        listener = present.get(port)
+        if listener is not None and listener["Protocol"].lower() != protocol:
+            _unless_gone(cloud, "DeleteListener", ListenerArn=listener["ListenerArn"])
+            listener = None
         if listener is None:
             cloud.elb(
                 "CreateListener", LoadBalancerArn=arn, Protocol=protocol.upper(), Port=port, DefaultActions=forward
             )
         elif listener["DefaultActions"][0].get("TargetGroupArn") != group:
             cloud.elb("ModifyListener", ListenerArn=listener["ListenerArn"], DefaultActions=forward)
-    for place, listener in present.items():
-        if place not in wanted:
+    for port, listener in present.items():
+        if port not in wanted:
             _unless_gone(cloud, "DeleteListener", ListenerArn=listener["ListenerArn"])
     for group in _groups(cloud, note.owner, note.resource):
-        if group not in groups.values():
+        if group not in groups:
             _unless_gone(cloud, "DeleteTargetGroup", TargetGroupArn=group)
 
 
@@ -230,7 +234,19 @@ def advance_delete(cloud: Cloud, note: Note, seen: Seen) -> Outcome:
             if complaint.code != "ResourceInUse" or time.time() > note.data["until"]:
                 raise
             return note.running("the balancer is being removed")
+    if time.time() < note.data["until"] and _cards(cloud, name_of(note.owner, note.resource)):
+        return note.running("the balancer's network cards are being removed")
     return Outcome.done(**({"external_id": note.thing} if note.thing else {"gone": True}))
+
+
+def _cards(cloud: Cloud, name: str) -> list[str]:
+    """Return the cards of a balancer: they outlive it by minutes, and keep its subnet meanwhile.
+
+    https://docs.aws.amazon.com/elasticloadbalancing/latest/network/ has the form of their descriptions.
+    """
+    filters = [{"Name": "description", "Values": [f"ELB net/{name}/*"]}]
+    found = cloud.account.pages("ec2", "DescribeNetworkInterfaces", "NetworkInterfaces", Filters=filters)
+    return [str(each["NetworkInterfaceId"]) for each in found]
 
 
 def of_deployment(cloud: Cloud, deployment: str) -> list[tuple[Facts, markers.Tags]]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import base64
+import json
+import zlib
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from connectors.aws import markers
@@ -28,7 +31,7 @@ def create(cloud: Cloud, action: Action, key: str) -> Outcome:
     note = Note("firewall.create", key, action.resource, action.owner).on(
         vpc=str(vpc),
         name=str(action.spec["name"]),
-        rules=[list(rule) for rule in _wanted(action.spec)],
+        rules=_packed(_wanted(action.spec)),
         hash=action.spec.get("config_hash", ""),
     )
     group = group_of(cloud, action.owner.deployment_id, action.resource, str(vpc))
@@ -56,7 +59,7 @@ def advance(cloud: Cloud, note: Note, seen: Seen) -> Outcome:
         if note.age_s < cloud.settle_s:
             return note.running("the security group is being made")
         return Outcome.failed(vanished(f"The security group of {note.resource}"))
-    _reconcile(cloud, group, {_rule(each) for each in note.data["rules"]})
+    _reconcile(cloud, group, _unpacked(note.data["rules"]))
     marks = markers.read(group)
     if marks.get("hash") != note.data["hash"]:
         cloud.tag(group["GroupId"], hash=note.data["hash"])
@@ -110,11 +113,24 @@ def _reconcile(cloud: Cloud, group: Facts, wanted: set[_Rule]) -> None:
         if not rules:
             continue
         try:
-            cloud.ec2(action, GroupId=group["GroupId"], IpPermissions=[_permission(rule) for rule in sorted(rules)])
+            _call(cloud, action, group, rules)
         except Complaint as complaint:
-            # Another try of the step was faster.
-            if complaint.code not in ("InvalidPermission.Duplicate", "InvalidPermission.NotFound"):
+            # Another try of the step was faster, or the look was old. AWS takes all rules of a call or none of them.
+            if complaint.code not in _KNOWN:
                 raise
+            for rule in sorted(rules):
+                _call(cloud, action, group, [rule], *_KNOWN)
+
+
+_KNOWN = ("InvalidPermission.Duplicate", "InvalidPermission.NotFound")
+
+
+def _call(cloud: Cloud, action: str, group: Facts, rules: Iterable[_Rule], *bearable: str) -> None:
+    try:
+        cloud.ec2(action, GroupId=group["GroupId"], IpPermissions=[_permission(rule) for rule in sorted(rules)])
+    except Complaint as complaint:
+        if complaint.code not in bearable:
+            raise
 
 
 def rules_of(group: Facts) -> list[_Rule]:
@@ -137,8 +153,14 @@ def _wanted(spec: Mapping[str, Any]) -> list[_Rule]:
     )
 
 
-def _rule(told: list[Any]) -> _Rule:
-    return str(told[0]), int(told[1]), int(told[2]), str(told[3])
+def _packed(rules: list[_Rule]) -> str:
+    """Return rules in a form that leaves room in a handle: a group may have sixty of them."""
+    return base64.b64encode(zlib.compress(json.dumps(rules, separators=(",", ":")).encode(), 9)).decode()
+
+
+def _unpacked(text: str) -> set[_Rule]:
+    told = json.loads(zlib.decompress(base64.b64decode(text)))
+    return {(str(protocol), int(first), int(last), str(source)) for protocol, first, last, source in told}
 
 
 def _permission(rule: _Rule) -> dict[str, Any]:

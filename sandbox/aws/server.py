@@ -13,6 +13,7 @@ import threading
 import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from sandbox.aws import certificates, quotas, seed, wire
 from sandbox.aws.accounts import Accounts
@@ -97,18 +98,26 @@ class Sandbox:
             return answer
         if request.action == "CreateLoadBalancer":
             self._balancers(request)
+        if request.action == "CreateListener":
+            self._listeners(request)
         return self.upstream.forward(request)
 
     def _balancers(self, request: Request) -> None:
         """Refuse a load balancer beyond the quota."""
-        from urllib.parse import urlencode
-
-        body = urlencode({"Action": "DescribeLoadBalancers", "Version": "2015-12-01"}).encode()
-        look = Request("POST", "/", request.headers, body, {}, {})
-        found = wire.parse(self.upstream.forward(look).body)
+        found = self._look(request, "DescribeLoadBalancers")
         known = [element.text for element in found.iter("LoadBalancerName")]
         if request.params.get("Name") not in known and len(known) + 1 > self.rules.quota("L-69A177A2"):
             raise Refused("TooManyLoadBalancers", "The maximum number of load balancers has been reached.")
+
+    def _listeners(self, request: Request) -> None:
+        """Refuse a second listener on a port, whatever it speaks."""
+        found = self._look(request, "DescribeListeners", LoadBalancerArn=request.params.get("LoadBalancerArn", ""))
+        if request.params.get("Port") in [element.text for element in found.iter("Port")]:
+            raise Refused("DuplicateListener", "A listener with the specified port already exists.")
+
+    def _look(self, request: Request, action: str, **params: str) -> wire.Element:
+        body = urlencode({"Action": action, "Version": "2015-12-01", **params}).encode()
+        return wire.parse(self.upstream.forward(Request("POST", "/", request.headers, body, {}, {})).body)
 
     def control(self, method: str, path: str, body: bytes) -> tuple[int, Any]:
         """Answer the control API: orders, counts, an end of sessions, a reset."""

@@ -189,6 +189,20 @@ class OpeningsContract:
         listeners = estate.site.observe().resources["balancer:web"].attributes["listeners"]
         assert {(each["protocol"], each["port"]) for each in listeners} == {("tcp", 53), ("udp", 53)}
 
+    def test_a_port_may_come_to_take_udp_too_and_lose_it_again(self, estate: Estate) -> None:
+        estate.lay(1)
+        estate.site.run("balancer.create", estate.balancer(1, ports=(("tcp", 53),)))
+        for ports in ((("tcp", 53), ("udp", 53)), (("udp", 53),)):
+            estate.site.run("balancer.update", estate.balancer(1, ports=ports))
+            listeners = estate.site.observe().resources["balancer:web"].attributes["listeners"]
+            assert {(each["protocol"], each["port"]) for each in listeners} == set(ports)
+
+    def test_a_firewall_takes_as_many_rules_as_clouds_allow(self, estate: Estate) -> None:
+        estate.lay(1)
+        rules = tuple(Rule("tcp", 10_000 + number, 10_000 + number, "203.0.113.128/25") for number in range(60))
+        estate.site.run("firewall.create", estate.firewall(2, rules))
+        assert len(rules_of(estate.site.observe(), "firewall:host-2")) == 60
+
     def test_a_firewall_in_use_is_deleted_later(self, estate: Estate) -> None:
         estate.lay(1)
         error = estate.site.fails("firewall.delete", "firewall:host-1")
