@@ -20,6 +20,7 @@ _T = TypeVar("_T")
 Facts = dict[str, Any]
 
 TYPES = ("t3.*", "m6i.*", "c6i.*", "r6i.*")
+OWNERS = ("amazon",)
 CONTAINER_HOSTS = ("escale-container-host*",)
 VOLUME_TYPES = ("gp3", "gp2", "io2", "io1", "st1", "sc1", "standard")
 _CHUNK = 200  # values that one filter takes
@@ -34,10 +35,10 @@ class Cloud:
     ``sts``, ``elbv2``, ``service-quotas``) · ``role_arn``, ``external_id``, ``role_duration_s`` (3600) to assume a role
     · ``zone`` where things are made (the region's first) · ``vpc_cidr`` of a deployment's VPC (10.96.0.0/16) ·
     ``volume_type`` (gp3) · ``types`` (patterns of instance types) · ``images`` (ids and patterns of image names) and
-    ``image_owners`` (account ids, ``amazon``), besides the account's own · ``container_hosts`` (patterns of image
-    names) · ``key_name`` of an SSH key pair · ``instance_profile`` (name) · ``public_addresses`` (true) ·
-    ``balancer_scheme`` (``internet-facing``) · ``metadata_hops`` (1) · ``rate_factor`` (1.0) · ``settle_s`` (20) ·
-    ``ready_timeout_s`` (900), ``plain_timeout_s`` (300).
+    ``image_owners`` of those names (account ids, ``amazon``; the latter), besides the account's own ·
+    ``container_hosts`` (patterns of image names) · ``key_name`` of an SSH key pair · ``instance_profile`` (name) ·
+    ``public_addresses`` (true) · ``balancer_scheme`` (``internet-facing``) · ``metadata_hops`` (1) · ``rate_factor``
+    (1.0) · ``settle_s`` (20) · ``ready_timeout_s`` (900), ``plain_timeout_s`` (300).
     """
 
     def __init__(self, access: Access, account: Account) -> None:
@@ -189,12 +190,12 @@ class Cloud:
         wanted = [str(text) for text in listed]
         ids = [text for text in wanted if text.startswith("ami-")]
         names = [text for text in wanted if not text.startswith("ami-")]
-        of_others: list[str] = list(self.option("image_owners", []))
-        owners = {"Owners": of_others} if of_others else {}
+        # Anybody may publish an image of any name, and the newest of a name is taken: names need an owner.
+        owners: list[str] = list(self.option("image_owners", OWNERS))
         if ids:
             found.update((each["ImageId"], each) for each in self._images(ids=ids))
         if names:
-            found.update((each["ImageId"], each) for each in self._images(names=names, **owners))
+            found.update((each["ImageId"], each) for each in self._images(names=names, Owners=owners))
         usable = [image for image in found.values() if image.get("State", "available") == "available"]
         return sorted(usable, key=lambda image: (str(image.get("CreationDate", "")), image["ImageId"]), reverse=True)
 

@@ -23,8 +23,9 @@ CODES: dict[str, tuple[str, str]] = {
 VOLUME_QUOTAS = {"gp3": "volumes_gib", "gp2": "volumes_gp2_gib"}
 _AGE_S = 300.0
 _GIB_PER_TIB = 1024
-# Families that the quota of standard instances is about.
+# The quotas are about the families A, C, D, H, I, M, R, T and Z; these begin with such a letter and have their own.
 _STANDARD = "acdhimrtz"
+_OWN = ("dl", "hpc", "inf", "mac", "trn")
 
 
 def limits(cloud: Cloud) -> dict[str, float]:
@@ -76,8 +77,9 @@ def vcpus(cloud: Cloud, instances: Iterable[Facts], *, spot: bool) -> int:
     for instance in instances:
         if instance["State"]["Name"] not in ("running", "pending"):
             continue
-        if (instance.get("InstanceLifecycle") == "spot") != spot or instance["InstanceType"][0] not in _STANDARD:
+        kind = str(instance["InstanceType"])
+        if (instance.get("InstanceLifecycle") == "spot") != spot or kind[0] not in _STANDARD or kind.startswith(_OWN):
             continue
-        size = cloud.size_of(instance["InstanceType"])
+        size = cloud.size_of(kind)
         total += size.cpus if size else 0
     return total

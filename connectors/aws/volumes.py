@@ -81,11 +81,8 @@ def extend(cloud: Cloud, action: Action, key: str) -> Outcome:
     note = Note("volume.extend", key, action.resource, action.owner, thing=found["VolumeId"])
     note = note.on(size=size, hash=action.spec.get("config_hash", ""))
     if found["Size"] < size:
-        try:
-            cloud.ec2("ModifyVolume", VolumeId=found["VolumeId"], Size=size)
-        except Complaint as complaint:
-            if complaint.code != "IncorrectModificationState":
-                raise
+        # An earlier change that is under way refuses this one, and may be one to another size: then it is tried again.
+        cloud.ec2("ModifyVolume", VolumeId=found["VolumeId"], Size=size)
         return note.running("the volume grows")
     return advance_extend(cloud, note, Seen(volumes={found["VolumeId"]: found}))
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from connectors.aws.account import Account
 from connectors.base import Connector, ConnectorError, Outcome
 from engine.resources import (
     Balancer,
@@ -447,3 +448,35 @@ def test_ec2s_own_buckets_are_kept_to(bench: AwsBench) -> None:
         site.observe()
     assert time.monotonic() - began < 20
     connector.close()
+
+
+def test_a_volume_that_is_being_changed_to_another_size_gets_the_new_one_in_the_end(
+    bench: AwsBench, site: Site
+) -> None:
+    site.run("folder.create", site.folder)
+    site.run("volume.create", site.volume())
+    larger = replace(site.volume(), size_gib=site.volume().size_gib + 5)
+    bench.aws.fault("ModifyVolume", "refuse", code="IncorrectModificationState", status=400)
+    with pytest.raises(ConnectorError) as caught:
+        site.start(site.action("volume.extend", larger))
+    assert (caught.value.code, caught.value.permanent) == ("cloud.busy", False)
+    assert insist(site, "volume.extend", larger).result["size_gib"] == larger.size_gib
+
+
+def test_images_of_a_name_are_looked_for_among_known_owners_alone(
+    bench: AwsBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Anybody may publish an image under any name, and the newest of a name is taken."""
+    asked: list[dict[str, Any]] = []
+    call = Account.call
+
+    def heard(self: Account, service: str, action: str, **params: Any) -> dict[str, Any]:
+        asked.extend([params] if action == "DescribeImages" else [])
+        return call(self, service, action, **params)
+
+    monkeypatch.setattr(Account, "call", heard)
+    for owners in ([], ["136693071363"]):
+        connector = bench.connect(options={"images": ["debian-12-*"], **({"image_owners": owners} if owners else {})})
+        connector.inventory()
+        connector.close()
+    assert [params["Owners"] for params in asked] == [["self"], ["amazon"], ["self"], ["136693071363"]]
