@@ -17,7 +17,9 @@ def labels_of(clouds: Iterable[Cloud], now: datetime | None = None) -> dict[str,
     found: dict[str, list[str]] = {cloud.name: [] for cloud in rows}
     names = {cloud.pk: cloud.name for cloud in rows}
     signed = Label.objects.filter(cloud__in=list(names), state="valid")
-    for label in signed.select_related("cloud__organization", "run").prefetch_related("run__evidence"):
+    for label in signed.select_related("cloud__organization", "cloud__credential", "run").prefetch_related(
+        "run__evidence"
+    ):
         if standing(label, now).in_force:
             found[names[label.cloud_id]] = names_of(label.level)
     return found

@@ -42,7 +42,9 @@ def probe_what_is_due(now: datetime | None = None) -> list[str]:
     now = now or timezone.now()
     started: list[str] = []
     signed = Label.objects.filter(state="valid", cloud__enabled=True, cloud__removed_at__isnull=True)
-    for label in signed.select_related("cloud__organization", "run").prefetch_related("run__evidence"):
+    for label in signed.select_related("cloud__organization", "cloud__credential", "run").prefetch_related(
+        "run__evidence"
+    ):
         cause = due(label, now)
         if not cause:
             continue

@@ -29,7 +29,9 @@ from apps.tenancy.api.views import ScopedViewSet
 from apps.tenancy.models import Role
 
 RUNS = Run.objects.select_related("cloud", "organization", "operation").prefetch_related("evidence", "labels")
-LABELS = Label.objects.select_related("cloud__organization", "run", "organization").prefetch_related("run__evidence")
+LABELS = Label.objects.select_related(
+    "cloud__organization", "cloud__credential", "run", "organization"
+).prefetch_related("run__evidence")
 
 
 @extend_schema_view(list=extend_schema(summary="List a cloud's conformance runs, the newest first"))

@@ -109,7 +109,9 @@ def label_state(context: dict[str, Any], cloud: Cloud) -> dict[str, Any] | None:
         frame = getattr(request, "_principal", None)
         if frame is not None:
             rows = Label.objects.visible_to(frame).filter(state="valid")
-        for label in rows.select_related("cloud__organization", "run").prefetch_related("run__evidence"):
+        for label in rows.select_related("cloud__organization", "cloud__credential", "run").prefetch_related(
+            "run__evidence"
+        ):
             known[label.cloud_id] = {"label": label, "state": standing(label).state}
         if request is not None:
             request._labels = known
