@@ -167,6 +167,7 @@ SPECTACULAR_SETTINGS = {
         "DeploymentStateEnum": "apps.deployments.api.serializers.STATES",
         "FoundStateEnum": "apps.deployments.api.pictures.FOUND_STATES",
         "CanvasStateEnum": "apps.deployments.api.pictures.CANVAS_STATES",
+        "LimitKindEnum": "apps.clouds.limits.KINDS",
     },
 }
 

@@ -2568,14 +2568,6 @@ export interface components {
             certificate: boolean;
             asks: components["schemas"]["Ask"][];
         };
-        /**
-         * @description * `machines` - machines
-         *     * `cpus` - cpus
-         *     * `memory_gib` - memory_gib
-         *     * `disk_gib` - disk_gib
-         * @enum {string}
-         */
-        KindEnum: "machines" | "cpus" | "memory_gib" | "disk_gib";
         /** @description The kinds of clouds that can be added. */
         Kinds: {
             results: components["schemas"]["Kind"][];
@@ -2627,9 +2619,17 @@ export interface components {
             /** @description In plans over several clouds; empty where all have it alike, or it is of a border. */
             cloud?: string;
         };
+        /**
+         * @description * `machines` - machines
+         *     * `cpus` - cpus
+         *     * `memory_gib` - memory_gib
+         *     * `disk_gib` - disk_gib
+         * @enum {string}
+         */
+        LimitKindEnum: "machines" | "cpus" | "memory_gib" | "disk_gib";
         /** @description One limit and what deployments hold of it. */
         LimitUsage: {
-            kind: components["schemas"]["KindEnum"];
+            kind: components["schemas"]["LimitKindEnum"];
             limit: number | null;
             /** Format: double */
             held: number;
