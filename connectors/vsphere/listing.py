@@ -28,6 +28,8 @@ FORM = 1
 
 TAGS_EVERY_S = 300.0
 _SCRATCH, _AGAIN = "scratch", "again"
+_UNHEARD = "?"
+"""Instead of a digest: nobody has answered a question for tags so far, as while a vCenter starts."""
 
 
 class Lister:
@@ -122,7 +124,7 @@ class Lister:
             note = watch.note
             if note.tags and time.time() - note.tags_at >= TAGS_EVERY_S:
                 known = note.tags
-                items = self._look_at_tags(tags, note)
+                items = self._look_at_tags(tags, note, first=known == _UNHEARD)
                 if note.tags != known:
                     note.stage = note.stage or _AGAIN
                     yield ListingPage(tuple(items), tuple(self._lost), note.stage == _SCRATCH, cursor=note.dump())
@@ -245,14 +247,14 @@ class Lister:
         except ConnectorError:
             if not first:
                 raise  # rows that have tags must not lose them because nobody answers for a while
-            note.tags = ""
+            note.tags, note.tags_at = _UNHEARD, time.time()
             return []
         self._tag_names = tags.names
         self._lost = [("tag", key) for key in before if key not in (tags.names or {})]
         return list(tags.items())
 
     def _tags_of(self, refs: Sequence[str], tags: Tags, note: Note) -> Mapping[str, Sequence[str]]:
-        if not note.tags or not refs:
+        if note.tags in ("", _UNHEARD) or not refs:
             return {}
         try:
             if tags.names is None:

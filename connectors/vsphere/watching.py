@@ -34,7 +34,14 @@ _T = TypeVar("_T")
 
 
 class Forgotten(Exception):  # noqa: N818 - a fact, not a fault
-    """The server knows the session, the collector or the version no more: everything has to be read anew."""
+    """The server knows the session, the collector or the version no more: everything has to be read anew.
+
+    ``about``: the object that it does not know, when it says so.
+    """
+
+    def __init__(self, why: str, about: Ref | None = None) -> None:
+        super().__init__(why)
+        self.about = about
 
 
 @dataclass(slots=True)
@@ -111,7 +118,7 @@ class OwnSession(Session):
             return read(reply.body)
         except VimFault as fault:
             if any(is_a(fault, kind) for kind in _LOST):
-                raise Forgotten(fault.type) from None
+                raise Forgotten(fault.type, fault.detail.ref("obj") if fault.detail is not None else None) from None
             raise
         except (ExpatError, IndexError, ValueError) as error:
             raise soap.protocol_error(self.where, error) from None
@@ -183,8 +190,19 @@ class Watch:
     def some(self, refs: Sequence[Ref], paths: Paths, reader: Reader) -> Iterator[Page]:
         """Yield objects as they are now, in pages; those that are gone are left out."""
         for first in range(0, len(refs), PAGE):
-            objects = [_collector.ObjectSpec(obj=managed(ref), skip=False) for ref in refs[first : first + PAGE]]
-            yield from self._retrieve(self._spec(objects, paths), reader)
+            wanted = list(refs[first : first + PAGE])
+            while wanted:
+                objects = [_collector.ObjectSpec(obj=managed(ref), skip=False) for ref in wanted]
+                try:
+                    found = list(self._retrieve(self._spec(objects, paths), reader))
+                except Forgotten as lost:
+                    # A vCenter refuses to tell of any when one has been deleted since the change was told.
+                    if lost.about not in wanted:
+                        raise
+                    wanted.remove(lost.about)
+                else:
+                    yield from found
+                    break
 
     def count(self, place: int) -> int:
         """Return how many objects a view shows, for people who wait."""

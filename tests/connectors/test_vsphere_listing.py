@@ -16,6 +16,7 @@ from pyVmomi import vim
 from connectors.base import Access, Connector, ConnectorError
 from connectors.listing import Item, ListingPage
 from connectors.registry import connect
+from connectors.vsphere import transport
 from sandbox.simulator import Simulator
 from tests.connectors.breaker import Breaker
 from tests.sandbox.vsphere import VSphere, session
@@ -279,6 +280,32 @@ def test_an_answer_that_is_not_stored_may_be_asked_for_again(mirror: Mirror, sim
     assert {item.ref for page in taken for item in page.items} == refs
 
 
+def test_a_machine_that_is_deleted_before_its_change_is_read_is_gone_and_no_more(
+    mirror: Mirror, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A vCenter answers a question for several objects with a fault when one of them has been deleted meanwhile."""
+    victim, *others = sorted(set(simulator.churn(4, seed=7)))
+    request = transport.Transport.request
+
+    def answered(self: Any, method: str, path: str, body: bytes = b"", *rest: Any, **options: Any) -> Any:
+        reply = request(self, method, path, body, *rest, **options)
+        if b"<RetrievePropertiesEx" not in body or f">{victim}<".encode() not in body:
+            return reply
+        fault = (
+            '<Envelope xmlns="http://schemas.xmlsoap.org/soap/envelope/"><Body><Fault><faultcode>ServerFaultCode'
+            f"</faultcode><faultstring>The object 'vim.VirtualMachine:{victim}' has already been deleted</faultstring>"
+            '<detail><ManagedObjectNotFoundFault xmlns="urn:vim25"><obj type="VirtualMachine">'
+            f"{victim}</obj></ManagedObjectNotFoundFault></detail></Fault></Body></Envelope>"
+        )
+        return transport.Reply(500, reply.headers, fault.encode())
+
+    monkeypatch.setattr(transport.Transport, "request", answered)
+    taken = mirror.follow()
+    assert mirror.fulls == 1
+    assert {item.ref for page in taken for item in page.items} == set(others)
+    assert ("machine", victim) in {gone for page in taken for gone in page.gone}
+
+
 @pytest.mark.parametrize("how", ["versions", "sessions"])
 def test_what_the_server_forgot_is_loaded_anew(mirror: Mirror, simulator: Simulator, how: str) -> None:
     known = dict(mirror.things)
@@ -479,6 +506,34 @@ def test_tags_come_by_rest_and_follow(simulator: Simulator, vc: VSphere, monkeyp
     mirror.follow()
     assert mirror.machines()["dc01"].facts["tags"] == []
     assert mirror.fulls == 1
+    connector.close()
+
+
+def test_tags_that_nobody_tells_while_a_vcenter_starts_come_later(
+    simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from connectors.vsphere import listing, tagging
+
+    rest = Rest(simulator)
+    blue = rest.tag("Stage", "blue")
+    call = tagging.Tags._call
+
+    def starting(self: Any, *arguments: Any, **options: Any) -> Any:
+        raise ConnectorError("cloud.busy", "HTTP status 503", retry_after=10.0)
+
+    monkeypatch.setattr(tagging.Tags, "_call", starting)
+    connector = connect(access(simulator))
+    mirror = Mirror(connector)
+    mirror.follow()
+    rest.attach(blue, mirror.machines()["dc01"].ref)
+    monkeypatch.setattr(listing, "TAGS_EVERY_S", 0.0)
+    mirror.follow()
+    assert "tags" not in mirror.machines()["dc01"].facts
+    monkeypatch.setattr(tagging.Tags, "_call", call)
+    mirror.follow()
+    assert mirror.machines()["dc01"].facts["tags"] == ["blue"]
+    assert mirror.fulls == 1
+    rest.attach(blue, mirror.machines()["dc01"].ref, "detach")
     connector.close()
 
 
