@@ -60,11 +60,22 @@ def rest(
         return None
     return Rest(
         config=specs.config(
-            cpus=cpus, memory_mib=memory, annotation=annotation, bios_uuid=uuid, extra=extra, devices=devices
+            cpus=cpus,
+            memory_mib=memory,
+            annotation=annotation,
+            bios_uuid=uuid,
+            extra=extra,
+            devices=devices,
+            cores_per_socket=_cores(machine, intent.cpus),
         ),
         needs_off=_needs_off(machine, cpus, memory),
         cosmetic=not (cpus or memory or devices or extra),
     )
+
+
+def _cores(machine: Machine, cpus: int) -> int:
+    """Return an adopted machine's cores of a socket, which licences go by, where the new number can have them."""
+    return machine.cores_per_socket if machine.marks.adopted and cpus % machine.cores_per_socket == 0 else 1
 
 
 def _smaller(disk: Disk, sizes: Mapping[int, int]) -> bool:

@@ -17,7 +17,8 @@ from engine.resources import Owner
 
 PATHS = (
     "name", "parent", "config.instanceUuid", "config.uuid", "config.extraConfig", "config.annotation",
-    "config.template", "config.hardware.numCPU", "config.hardware.memoryMB", "config.hardware.device",
+    "config.template", "config.hardware.numCPU", "config.hardware.numCoresPerSocket", "config.hardware.memoryMB",
+    "config.hardware.device",
     "config.files.vmPathName", "config.cpuHotAddEnabled", "config.memoryHotAddEnabled", "runtime.powerState",
     "runtime.host", "guest.toolsRunningStatus", "guest.ipAddress", "guest.net", "snapshot.rootSnapshotList",
 )  # fmt: skip
@@ -48,6 +49,7 @@ class Machine:
     template: bool
     annotation: str
     cpus: int
+    cores_per_socket: int
     memory_mib: int
     cpu_hot_add: bool
     memory_hot_add: bool
@@ -146,6 +148,7 @@ def parse(ref: Ref, facts: properties.Facts) -> Machine:
         template=bool(facts.get("config.template")),
         annotation=facts.get("config.annotation") or "",
         cpus=facts.get("config.hardware.numCPU", 0),
+        cores_per_socket=facts.get("config.hardware.numCoresPerSocket") or 1,
         memory_mib=facts.get("config.hardware.memoryMB", 0),
         cpu_hot_add=bool(facts.get("config.cpuHotAddEnabled")),
         memory_hot_add=bool(facts.get("config.memoryHotAddEnabled")),

@@ -28,12 +28,13 @@ def config(
     instance_uuid: str | None = None,
     bios_uuid: str | None = None,
     devices: Sequence[Any] = (),
+    cores_per_socket: int = 1,
 ) -> Any:
-    """Return a machine's settings; what is None stays as it is."""
+    """Return a machine's settings; what is None stays as it is. ``cores_per_socket`` goes with another ``cpus``."""
     spec = vim.vm.ConfigSpec()
     if cpus is not None:
         spec.numCPUs = cpus
-        spec.numCoresPerSocket = 1  # the template's may not divide the new number
+        spec.numCoresPerSocket = cores_per_socket  # the one it has may not divide the new number
     if memory_mib is not None:
         spec.memoryMB = memory_mib
     if annotation is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -109,3 +110,21 @@ class TestVsphereAdoption(AdoptionContract):
         monkeypatch.undo()
         assert site.finish(site.start(action)).state == "done"
         assert estate.bench.extra(estate.bench.machine(identity))["guestinfo.bob"] == "changed"
+
+    @pytest.mark.parametrize(("cpus", "cores"), [(8, 2), (3, 1)])
+    def test_sockets_of_an_adopted_machine_stay_as_large_as_they_were(
+        self, estate: VsphereEstate, connector: Any, site: Site, cpus: int, cores: int
+    ) -> None:
+        identity = estate.stranger("web")
+        found = estate.bench.machine(identity)
+        estate.bench.wait(found.PowerOffVM_Task())
+        estate.bench.wait(found.ReconfigVM_Task(vim.vm.ConfigSpec(numCPUs=4, numCoresPerSocket=2)))
+        assert found.config.hardware.numCoresPerSocket == 2
+        machine = drawn(connector.describe([identity])[0])
+        self.adopt(site, machine)
+        site.facts[machine.key] = {"external_id": identity}
+        site.next_operation()
+        outcome = site.finish(site.start(self.action(site, "machine.update", replace(machine, cpus=cpus))))
+        assert outcome.state == "done", outcome.error
+        hardware = found.config.hardware
+        assert (hardware.numCPU, hardware.numCoresPerSocket) == (cpus, cores)
