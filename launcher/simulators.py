@@ -25,7 +25,7 @@ CLOUDS = (
     ("paris", "private", "Paris (private vSphere)", "Paris"),
     ("roubaix", "ovh", "Roubaix (OVH)", "Roubaix"),
     ("frankfurt", "ibm", "Frankfurt (IBM)", "Frankfurt"),
-    ("oregon", "vmc", "Oregon (VMware Cloud on AWS)", "Oregon"),
+    ("oregon", "vmc", "Oregon (VMware Cloud on AWS)", "us-west-2"),
 )
 
 # The same of the simulated AWS, with the region that its machines stand in.
