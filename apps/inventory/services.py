@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from apps.audit.services import record
 from apps.clouds.models import Cloud
 from apps.inventory import capacity, searching, syncing
-from apps.inventory.models import View
+from apps.inventory.models import SyncState, View
 from apps.operations.models import Claim, Operation
 from apps.operations.services import ClaimSpec, StepSpec, submit
 from apps.tenancy.access import Principal, require
@@ -27,6 +27,9 @@ FULL_EVERY = timedelta(hours=24)
 
 FULL_AT_MOST_EVERY = timedelta(minutes=5)
 """Clouds that tell no changes are listed whole no more often than this."""
+
+TRY_AGAIN_AFTER = timedelta(minutes=5)
+"""A load of everything that ended in trouble is begun anew no more often: each try is an operation of its own."""
 
 _NOBODY_ASKED = "system"
 
@@ -94,7 +97,9 @@ def check(cloud: Cloud) -> Operation | None:
     fresh = state.full_at is not None and now - state.full_at < FULL_AT_MOST_EVERY
     try:
         if state.full_at is not None and now - state.full_at >= FULL_EVERY:
-            return sync(cloud, scratch=True)
+            return None if _failed_lately(cloud, state) else sync(cloud, scratch=True)
+        if (not state.sealed or state.loading) and _failed_lately(cloud, state):
+            return None
         if syncing.look(cloud, full_wanted=not fresh):
             return sync(cloud)
     except ConnectorError as error:
@@ -105,6 +110,13 @@ def check(cloud: Cloud) -> Operation | None:
     except syncing.Overtaken:
         pass  # somebody is at it
     return None
+
+
+def _failed_lately(cloud: Cloud, state: SyncState) -> bool:
+    if state.trouble is None:
+        return False
+    tries = Operation.objects.filter(kind=KIND, cloud_id=cloud.pk, created_at__gt=timezone.now() - TRY_AGAIN_AFTER)
+    return tries.exists()
 
 
 # Saved views ----------------------------------------------------------------------------------------------------

@@ -43,6 +43,10 @@ def _text(name: str, length: int = _NAME_MAX) -> str:
     return f"left(coalesce(f.{name}, ''), {length})"
 
 
+def _names(name: str) -> str:
+    return f"ARRAY(SELECT left(e.name, {_NAME_MAX}) FROM unnest(f.{name}) WITH ORDINALITY AS e(name, n) ORDER BY e.n)"  # noqa: S608
+
+
 # In the order of `_machine_values`.
 _MACHINE = {
     "name": "i.name",
@@ -58,10 +62,10 @@ _MACHINE = {
     "guest": _text("guest"),
     "type": _text("type"),
     "snapshots": _number("snapshots", "integer", "2147483647"),
-    "addresses": "coalesce(f.addresses, '{}')",
-    "networks": "coalesce(f.networks, '{}')",
-    "datastores": "coalesce(f.datastores, '{}')",
-    "tags": "coalesce(f.tags, '{}')",
+    "addresses": _names("addresses"),
+    "networks": _names("networks"),
+    "datastores": _names("datastores"),
+    "tags": _names("tags"),
     "owner_organization": _uuid("f.owner->>'organization_id'"),
     "owner_deployment": _uuid("f.owner->>'deployment_id'"),
     "owner_key": "left(coalesce(f.owner->>'key', ''), 300)",
@@ -75,12 +79,13 @@ _THING = {"name": "i.name", "facts": "i.facts", "search": "lower(i.name)"}
 _ITEMS = "jsonb_array_elements(%(page)s::jsonb) WITH ORDINALITY AS e(doc, n)"
 _INCOMING = f"""
     incoming AS MATERIALIZED (
-        SELECT DISTINCT ON (e.doc->>'kind', e.doc->>'ref')
-               e.doc->>'kind' AS kind, e.doc->>'id' AS uid, e.doc->>'ref' AS ref, e.n AS n,
+        SELECT DISTINCT ON (e.doc->>'kind', left(e.doc->>'ref', {_NAME_MAX}))
+               e.doc->>'kind' AS kind, left(e.doc->>'id', {_NAME_MAX}) AS uid, left(e.doc->>'ref', {_NAME_MAX}) AS ref,
+               e.n AS n,
                left(coalesce(e.doc->>'name', ''), {_NAME_MAX}) AS name, coalesce(e.doc->'facts', '{{}}') AS facts,
                decode(md5(e.doc::text), 'hex') AS digest
           FROM {_ITEMS}
-         ORDER BY e.doc->>'kind', e.doc->>'ref', e.n DESC
+         ORDER BY e.doc->>'kind', left(e.doc->>'ref', {_NAME_MAX}), e.n DESC
     )"""  # noqa: S608 - built from the constants above, as is all of what follows
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import uuid
 from typing import Any
 
@@ -177,6 +178,27 @@ def test_what_a_cloud_makes_up_is_kept_within_bounds(paris: Any) -> None:
     assert row.cpus == 2**31 - 1
     assert (row.memory_mib, row.disk_gib, row.owner_deployment, row.folder, row.tags) == (0, 0.0, None, "", [])
     assert row.addresses == ["\ufffd", "::1"]
+
+
+@pytest.mark.parametrize("column", ["addresses", "networks", "datastores", "tags"])
+def test_a_name_that_no_index_can_hold_is_cut(paris: Any, column: str) -> None:
+    """Addresses are told by guests: one of them must not keep the rows of a whole cloud from being written."""
+    from apps.inventory import writing
+
+    long = "".join(random.Random(1).choices("abcdefghijklmnopqrstuvwxyz0123456789", k=20_000))
+    written = writing.store(paris.pk, [machine(1, **{column: ["10.0.0.1", long]}), machine(2)], (), full=False)
+    assert len(written.stored) == 2
+    first = next(row for row in rows(paris).values() if row.uid == machine(1).id)
+    assert getattr(first, column) == ["10.0.0.1", long[:500]]
+
+
+def test_an_identity_that_no_index_can_hold_is_cut(paris: Any) -> None:
+    from apps.inventory import writing
+
+    long = "".join(random.Random(2).choices("abcdefghijklmnopqrstuvwxyz0123456789", k=20_000))
+    for _ in range(2):
+        writing.store(paris.pk, [Item("host", long, long, "a"), Item("machine", long, long, "b")], (), full=True)
+    assert list(rows(paris)) == [long[:500]]
 
 
 def test_looking_tells_whether_a_page_says_anything_new(paris: Any) -> None:

@@ -306,3 +306,18 @@ class TestAsOperations:
         assert operation.state == "failed"
         assert operation.error["code"] == "inventory.away"
         assert state(paris).trouble["code"] == "cloud.not_authenticated"
+
+    def test_a_first_load_that_failed_is_not_tried_again_at_each_look(
+        self, paris: Any, control: Any, drive: Any
+    ) -> None:
+        from django.utils import timezone
+
+        from apps.inventory import services
+        from apps.operations.models import Operation
+
+        control.fault("listing", "refuse", code="cloud.unreachable", message="No - x - y", times=-1)
+        assert drive(services.check(paris)).state == "failed"
+        assert [services.check(paris) for _ in range(3)] == [None] * 3
+        long_ago = timezone.now() - services.TRY_AGAIN_AFTER
+        Operation.objects.filter(kind="sync").update(created_at=long_ago)
+        assert services.check(paris) is not None
