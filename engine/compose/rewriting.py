@@ -13,6 +13,7 @@ _MAX_BYTES = 2_000_000
 _EMPTY = ("", "null", "~")
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
+_LINE = re.compile(r"[^\r\n]*")
 
 
 class CannotRewriteError(Exception):
@@ -151,15 +152,40 @@ def _replace(text: str, node: yaml.Node, value: Value) -> tuple[int, int, str]:
     if isinstance(node, yaml.ScalarNode) and "$" in node.value:
         raise CannotRewriteError("its value comes from a variable")
     if isinstance(node, yaml.SequenceNode) and not node.flow_style:
-        # A block's end is where the next thing begins; what stands between (comments, blank lines) stays.
         if not node.value:
             raise CannotRewriteError("its place is written in a way of its own")
         if not isinstance(value, list):
             raise CannotRewriteError("its place holds a list")
-        end = node.value[-1].end_mark.index
-        indent = " " * node.start_mark.column
-        return start, end, f"\n{indent}".join(f"- {_scalar(item)}" for item in value) or "[]"
+        return _items(text, node, value)
     return start, end, _flow(value)
+
+
+def _items(text: str, node: yaml.SequenceNode, value: list[str]) -> tuple[int, int, str]:
+    """Write a block's items over those that are others, so that what stands between them (comments) stays."""
+    # A block's end is where the next thing begins; what follows its last item is not the block's.
+    start, end = node.start_mark.index, node.value[-1].end_mark.index
+    if not value:
+        return start, end, "[]"
+    written, at = "", start
+    for item, wanted in zip(node.value, value, strict=False):
+        same = isinstance(item, yaml.ScalarNode) and item.value == _read(wanted)
+        into = item.end_mark.index if same else item.start_mark.index
+        written += text[at:into] + ("" if same else _scalar(wanted))
+        at = item.end_mark.index
+    if len(value) < len(node.value):  # the others go with their lines
+        written += text[at : _end_of_line(text, at)]
+        end = _end_of_line(text, end)
+    added = f"{_line_end(text)}{' ' * node.start_mark.column}- "
+    return start, end, written + "".join(added + _scalar(item) for item in value[len(node.value) :])
+
+
+def _end_of_line(text: str, at: int) -> int:
+    found = _LINE.match(text, at)
+    return found.end() if found else at
+
+
+def _line_end(text: str) -> str:
+    return "\r\n" if "\r\n" in text else "\n"
 
 
 def _insert(text: str, node: yaml.Node, key: str, value: Value) -> tuple[int, int, str]:
@@ -170,7 +196,7 @@ def _insert(text: str, node: yaml.Node, key: str, value: Value) -> tuple[int, in
         return start, start, f"{_scalar(key)}: {_flow(value)}" + (", " if node.value else "")
     first = node.value[0][0]
     start = first.start_mark.index
-    return start, start, f"{_scalar(key)}: {_flow(value)}\n{' ' * first.start_mark.column}"
+    return start, start, f"{_scalar(key)}: {_flow(value)}{_line_end(text)}{' ' * first.start_mark.column}"
 
 
 def _fill(node: yaml.Node, key: str, value: Value) -> tuple[int, int, str]:

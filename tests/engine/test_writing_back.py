@@ -57,13 +57,21 @@ def changed(old: str, new: str) -> list[str]:
         (
             ("web", "networks"),
             ["a", "no", "x $y"],
-            ["-        - a   # first", '-        - "b"', "+        - a", '+        - "no"', '+        - "x $$y"'],
+            ['-        - "b"', '+        - "no"', '+        - "x $$y"'],
         ),
+        (("web", "networks"), ["z", "b"], ["-        - a   # first", "+        - z   # first"]),
+        (("web", "networks"), ["a"], ['-        - "b"']),
         (("web", "networks", 1), "c", ['-        - "b"', "+        - c"]),
     ],
 )
 def test_only_the_text_of_the_value_changes(path: tuple[Any, ...], value: Any, lines: list[str]) -> None:
     assert changed(TEXT, put(TEXT, (*AT, *path), value)) == lines
+
+
+def test_lines_end_as_the_others_do() -> None:
+    windows = TEXT.replace("\n", "\r\n")
+    for path, value in ((("web", "memory"), "8GiB"), (("web", "networks"), ["a", "b", "c"])):
+        assert put(windows, (*AT, *path), value) == put(TEXT, (*AT, *path), value).replace("\n", "\r\n")
 
 
 @pytest.mark.parametrize(
