@@ -17,6 +17,7 @@ _WHAT = {
     "volumes_gib": "GiB of volumes",
     "firewalls": "security groups",
     "balancers": "balancers",
+    "addresses": "public addresses of machines with several network cards",
 }
 
 
@@ -48,12 +49,16 @@ def check(quotas: Iterable[QuotaFact], resources: Iterable[Resource], prior: Map
 def needed(resources: Iterable[Resource]) -> dict[str, int]:
     """Return how much of each limit resources take."""
     sums = dict.fromkeys(_WHAT, 0)
+    resources = list(resources)
+    public = {each.key for each in resources if isinstance(each, Network) and each.access == "public"}
     for resource in resources:
         match resource:
             case Machine(adopted=None):
                 sums["spot_vcpus" if resource.spot else "vcpus"] += resource.cpus
                 sums["machines"] += 1
                 sums["volumes_gib"] += resource.system_disk_gib or 0
+                # One with a single card gets an address along with it, which counts for no limit.
+                sums["addresses"] += len(resource.nics) > 1 and resource.nics[0].network in public
             case Volume():
                 sums["volumes_gib"] += resource.size_gib
             case Folder():

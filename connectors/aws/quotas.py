@@ -66,6 +66,8 @@ def facts(
             for kind, name in VOLUME_QUOTAS.items()
         },
     }
+    if not cloud.option("public_addresses", True):
+        known = {name: limit for name, limit in known.items() if name != "addresses"}  # machines get none
     return tuple(
         QuotaFact(name, known[name], float(used[name]), code) for name, (_, code) in CODES.items() if name in known
     )

@@ -22,7 +22,7 @@ QUOTAS: dict[str, tuple[str, str, float]] = {
     "L-7A658B76": ("ebs", "Storage for General Purpose SSD (gp3) volumes, in TiB", 50.0),
     "L-D18FCD1D": ("ebs", "Storage for General Purpose SSD (gp2) volumes, in TiB", 50.0),
     "L-E79EC296": ("vpc", "VPC security groups per Region", 2500.0),
-    "L-0263D0A3": ("ec2", "EC2-VPC Elastic IPs", 5.0),
+    "L-0263D0A3": ("ec2", "EC2-VPC Elastic IPs", 64.0),
     "L-69A177A2": ("elasticloadbalancing", "Network Load Balancers per Region", 50.0),
 }
 

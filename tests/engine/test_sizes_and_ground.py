@@ -411,6 +411,7 @@ def test_a_size_that_is_not_sold_as_spot_is_not_taken_for_it() -> None:
         (QuotaFact("volumes_gib", 100, 80), 32),
         (QuotaFact("firewalls", 100, 97), 7),
         (QuotaFact("balancers", 0, 0), 1),
+        (QuotaFact("addresses", 5, 4, "L-0263D0A3"), 4),
     ],
 )
 def test_what_a_quota_does_not_allow_is_said_with_figures_before_anything_is_made(quota: QuotaFact, more: int) -> None:
