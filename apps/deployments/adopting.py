@@ -24,6 +24,22 @@ def require_adopter(principal: Principal, project: Project, clouds: Iterable[Clo
     require(principal, Role.ARCHITECT)
 
 
+def require_may_look(
+    principal: Principal,
+    project: Project,
+    clouds: Iterable[Cloud],
+    drawn: Iterable[str],
+    priors: Iterable[Mapping[str, Mapping[str, Any]]],
+) -> None:
+    """Refuse what a plan or preview tells of machines (identities) that the deployment has not adopted yet.
+
+    It tells their names, sizes and networks, or whose they are, so whoever may not adopt them must not read it either.
+    """
+    known = {str(spec["adopted"]) for prior in priors for spec in prior.values() if spec.get("adopted")}
+    if set(drawn) - known:
+        require_adopter(principal, project, clouds)
+
+
 def require_may_start(principal: Principal, project: Project, cloud: Cloud, body: Mapping[str, Any]) -> None:
     """Refuse a plan that adopts machines to whoever may not; ``body``: the plan as it is stored."""
     if not any(action["verb"] == "machine.adopt" for action in body["actions"]):

@@ -15,7 +15,7 @@ from apps.clouds import reading
 from apps.clouds.models import Cloud
 from apps.deployments import across, limiting
 from apps.deployments.across import Spread
-from apps.deployments.adopting import require_may_start
+from apps.deployments.adopting import require_may_look, require_may_start
 from apps.deployments.looking import adopted_in, adopted_in_body, look
 from apps.deployments.models import Deployment, Plan
 from apps.deployments.working import Worked, owner_of, policy_of, prior_of
@@ -131,6 +131,15 @@ def work_out(
     return Worked(made, tuple(drawing.services()), seen.observed, prior, cloud.prices, desired.regions)
 
 
+def require_may_read(
+    principal: Principal, project: Project, cloud: Cloud, worked: Worked | Spread, data: Mapping[str, Any]
+) -> None:
+    """Refuse a plan that tells of machines which the principal may not adopt. Faults: ``not_found``, ``forbidden``."""
+    clouds = worked.clouds.values() if isinstance(worked, Spread) else [cloud]
+    priors = [share.prior for share in worked.shares.values()]
+    require_may_look(principal, project, clouds, adopted_in_body(data["desired"]), priors)
+
+
 def check_target(project: Project, cloud: Cloud, deployment: Deployment | None, region: str) -> str:
     """Return the region that is planned; Fault unless cloud, region and deployment belong to the project and together.
 
@@ -234,6 +243,7 @@ def _store(
     worked: Worked | Spread,
 ) -> Plan:
     data = worked.to_json()
+    require_may_read(principal, project, cloud, worked, data)
     require_may_start(principal, project, cloud, data)
     if purpose == "apply":
         for where, finding in limiting.findings(data, cloud, deployment_id):

@@ -87,6 +87,7 @@ def preview(
     given = planning.images_of(deployment, images)
     worked = planning.work_out(drawing, project, cloud, owner, deployment, given, region)
     data = worked.to_json()
+    planning.require_may_read(principal, project, cloud, worked, data)
     limited = [finding for _cloud, finding in limiting.findings(data, cloud, deployment_id)]
     findings = list(dict.fromkeys([*drawing.findings, *worked.findings, *limited]))
     several = worked.clouds if isinstance(worked, Spread) else {"": cloud}

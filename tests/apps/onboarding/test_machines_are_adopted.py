@@ -210,9 +210,27 @@ def test_nobody_gets_round_that_by_drawing_it_by_hand(
     order = {"blueprint": made.json()["id"], "cloud": "paris"}
     answer = painter.api.post("/api/v1/plans/", order, format="json")
     assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
+    sketch = {"project": "shop", "compose": text, "cloud": "paris"}
+    assert painter.api.post("/api/v1/plans/preview/", sketch, format="json").json()["code"] == "forbidden"
+    assert bob.api.post("/api/v1/plans/preview/", sketch, format="json").json()["valid"] is True
     plan = bob.api.post("/api/v1/plans/", order, format="json")
     assert plan.status_code == 201, plan.content
     assert painter.api.post("/api/v1/deployments/", {"plan": plan.json()["id"]}, format="json").status_code == 403
+
+
+def test_whose_a_machine_is_that_cannot_be_adopted_is_not_told_to_those_who_may_not_adopt(
+    bob: Person, estate: list[str], shop: Any, acme: Any, adopt: Callable[..., Any]
+) -> None:
+    painter = make_person("paula", acme, "architect", shop)
+    adopt(estate[:1])
+    text = f"services: {{}}\nx-escale: {{machines: {{front: {{adopt: {{uuid: {estate[0]}}}}}}}}}\n"
+    sketch = {"project": "shop", "compose": text, "cloud": "paris", "name": "mine"}
+    assert "web 01" in bob.api.post("/api/v1/plans/preview/", sketch, format="json").content.decode()
+    refused = painter.api.post("/api/v1/plans/preview/", sketch, format="json")
+    assert (refused.status_code, "web 01" in refused.content.decode()) == (403, False)
+    made = painter.api.post("/api/v1/blueprints/", {"project": "shop", "name": "mine", "compose": text}, format="json")
+    order = {"blueprint": made.json()["id"], "cloud": "paris"}
+    assert painter.api.post("/api/v1/plans/", order, format="json").status_code == 403
 
 
 def test_a_name_that_is_taken_is_told_before_anything_is_drawn(
