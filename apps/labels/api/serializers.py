@@ -40,6 +40,12 @@ class RunSerializer(serializers.ModelSerializer[Run]):
         ]  # fmt: skip
         read_only_fields = fields
 
+    def to_representation(self, instance: Run) -> dict[str, Any]:
+        """Name who started it to members of the owning organization alone."""
+        data: dict[str, Any] = super().to_representation(instance)
+        own = instance.organization_id == self.context["view"].principal.organization.pk
+        return data if own else {**data, "actor": ""}
+
     def get_operation(self, run: Run) -> str | None:
         """Return the operation's id to members of the owning organization."""
         own = run.organization_id == self.context["view"].principal.organization.pk

@@ -66,6 +66,9 @@ def test_who_may_use_a_shared_cloud_reads_its_label_and_no_more(
     shown = charlie.api.get(run)
     assert shown.status_code == 200
     assert shown.json()["operation"] is None
+    assert shown.json()["actor"] == ""
+    assert "alice, started by hand" in alice.browser.get("/clouds/paris/label/").content.decode()
+    assert "alice, started by hand" not in charlie.browser.get("/clouds/paris/label/").content.decode()
     assert all("message" not in probe and "internals" not in probe for probe in shown.json()["probes"])
     report = charlie.api.get(run + "report.json?edition=full")
     assert report.json()["edition"] == "partner"
