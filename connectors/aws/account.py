@@ -30,6 +30,18 @@ _ATTEMPTS = 12
 _EARLY_S = 300.0
 """A role's session is renewed so long before its end."""
 _KEPT = 16
+# How many entries of a listing one answer may hold. AWS has smaller buckets for those who ask for all at once, and may
+# not answer them in time: https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-pagination.html
+_PAGES = {
+    "DescribeImages": 1000,
+    "DescribeInstanceTypes": 100,
+    "DescribeInstances": 1000,
+    "DescribeNetworkInterfaces": 1000,
+    "DescribeSecurityGroups": 1000,
+    "DescribeSubnets": 1000,
+    "DescribeVolumes": 500,
+    "DescribeVpcs": 1000,
+}
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d{1,2}")
 
 # Neither files nor variables of whoever runs the portal decide what an account is.
@@ -121,6 +133,8 @@ class Account:
         """Yield the entries of a listing, page by page."""
         marker = "Marker" if service == "elbv2" else "NextToken"
         told = "NextMarker" if service == "elbv2" else "NextToken"
+        if action in _PAGES:
+            params = {"MaxResults": _PAGES[action], **params}
         while True:
             answer = self.call(service, action, **params)
             yield from answer.get(listing, ())

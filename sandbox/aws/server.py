@@ -139,6 +139,7 @@ class Sandbox:
             return 200, {}
         if path == "/reset":
             self.rules.reset(_copy(self._delays))
+            self.accounts.expire()  # moto forgets whose account a session's key is of
             self.upstream.reset()
             self.estate.reset()
             self.plant()

@@ -480,3 +480,22 @@ def test_images_of_a_name_are_looked_for_among_known_owners_alone(
         connector.inventory()
         connector.close()
     assert [params["Owners"] for params in asked] == [["self"], ["amazon"], ["self"], ["136693071363"]]
+
+
+def test_no_listing_is_asked_for_as_a_whole(bench: AwsBench, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """AWS has smaller buckets for that, and may not answer it in time."""
+    whole: set[str] = set()
+    call = Account.call
+    pages_of = {"DescribeAvailabilityZones", "DescribeInternetGateways", "DescribeAddresses", "DescribeRouteTables"}
+
+    def heard(self: Account, service: str, action: str, **params: Any) -> dict[str, Any]:
+        if service == "ec2" and action.startswith("Describe") and not params.keys() & {"MaxResults", "InstanceIds"}:
+            whole.add(action)
+        return call(self, service, action, **params)
+
+    monkeypatch.setattr(Account, "call", heard)
+    site.lay_ground()
+    site.connector.inventory()
+    site.observe()
+    pages(site.connector)
+    assert whole <= pages_of, whole - pages_of
