@@ -45,6 +45,11 @@ def changed(basis: Mapping[str, Any], cloud: Cloud) -> list[str]:
     return parts
 
 
+def moved(basis: Mapping[str, Any], cloud: Cloud) -> bool:
+    """Tell whether another cloud stands now where a run was: what the run left is not to be found here."""
+    return not {"kind", "address", "instance_uuid"}.isdisjoint(changed(basis, cloud))
+
+
 def _estate(cloud: Cloud) -> str:
     """Return a digest of the options that choose a part of the cloud; empty when none does."""
     chosen = {name: cloud.options[name] for name in _ESTATE if cloud.options.get(name)}

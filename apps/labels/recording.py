@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from apps.clouds.models import Cloud
-from apps.labels import issuing, running
+from apps.labels import basis, issuing, running
 from apps.labels.models import Evidence, Run
 from apps.labels.salt import salted
 from apps.operations.models import Operation, Step
@@ -27,7 +27,14 @@ def on_steps_done(operation: Operation, steps: list[StepReport]) -> None:
         if run is not None and "probe" in payload:
             _keep(run, times[step.id], payload["probe"], result, acted=bool(payload["probe"]["verb"]))
         if payload["do"] == "gone" and result.get("verdict") in ("passed", "skipped"):
-            Run.objects.filter(pk=payload["owner"]["deployment_id"]).update(cleaned_at=timezone.now())
+            _cleaned(payload["owner"]["deployment_id"])
+
+
+def _cleaned(run_id: str) -> None:
+    """Note that nothing is left of a canary, unless it was looked for on another cloud than it was made on."""
+    run = Run.objects.select_related("cloud__organization").get(pk=run_id)
+    if not basis.moved(run.basis, run.cloud):
+        Run.objects.filter(pk=run_id).update(cleaned_at=timezone.now())
 
 
 def _keep(run: Run, step: Step, body: dict[str, Any], result: dict[str, Any], *, acted: bool) -> None:
@@ -79,8 +86,11 @@ def on_resumed(operation: Operation) -> None:
 
 
 def uses_of(cloud: Cloud) -> list[str]:
-    """Name what still needs a cloud: a run under way, whose canary must be removed first."""
-    return [running.KIND for _run in Run.objects.filter(cloud=cloud).live()[:1]]
+    """Name what still needs a cloud: a run under way, or one whose canary can still be removed."""
+    rows = Run.objects.filter(cloud=cloud)
+    answers = cloud.enabled and bool((cloud.health or {}).get("ok"))
+    left = answers and any(not basis.moved(run.basis, cloud) for run in rows.to_clean())
+    return [running.KIND] if left or rows.live().exists() else []
 
 
 def _send_cleaner(run: Run) -> None:

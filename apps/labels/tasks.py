@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from celery import shared_task
 from django.utils import timezone
 
-from apps.labels import running
+from apps.labels import basis, running
 from apps.labels.models import Label, Run
 from apps.labels.standing import expiring, run_every, standing
 from apps.operations.models import Operation
@@ -83,7 +83,7 @@ def clean_what_is_left(now: datetime | None = None) -> list[str]:
     busy: set[object] = set()
     for run in rows.select_related("cloud__organization", "organization").order_by("started_at")[:50]:
         tried = Operation.objects.about("conformance", run.pk).filter(kind=running.CLEANING, created_at__gt=lately)
-        if tried.exists():
+        if tried.exists() or basis.moved(run.basis, run.cloud):
             continue
         if run.cloud_id not in busy and _clean(run):
             started.append(run.cloud.name)

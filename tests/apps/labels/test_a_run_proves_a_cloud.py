@@ -148,6 +148,28 @@ def test_a_cancelled_run_is_cleaned_up_after(olga: Person, paris: Any, control: 
     assert tasks.clean_what_is_left() == []
 
 
+def test_a_canary_that_is_left_holds_a_cloud_that_answers_and_is_not_declared_gone_by_another_one(
+    olga: Person, alice: Person, paris: Any, probe: Probe
+) -> None:
+    from apps.clouds import services
+    from apps.labels.models import Run
+    from apps.labels.tasks import clean_what_is_left
+    from apps.tenancy.faults import Fault
+
+    run = probe(olga, paris)
+    Run.objects.filter(pk=run.pk).update(cleaned_at=None)
+    services.refresh(paris)
+    with pytest.raises(Fault) as refused:
+        services.remove_cloud(alice.principal, paris)
+    assert refused.value.code == "cloud.in_use"
+    changed = {"address": "another.example", "username": "escale@vsphere.local", "password": "another"}
+    services.update_cloud(alice.principal, paris, **changed)
+    assert clean_what_is_left() == []
+    run.refresh_from_db()
+    assert run.cleaned_at is None
+    services.remove_cloud(alice.principal, paris)
+
+
 def test_a_run_removes_what_an_earlier_one_has_left_and_touches_nothing_else(
     olga: Person, paris: Any, probe: Probe, control: Any, state: str
 ) -> None:
