@@ -48,7 +48,7 @@ class Lister:
     def pages(self, session: Session, cursor: str) -> Iterator[ListingPage]:
         """Yield pages; see ``connectors.listing.Listing``. ``session``: to look the datacenter up in."""
         note = Note.load(cursor, FORM)
-        if note is not None and note.scope == self._scope:
+        if note is not None and (note.scope, note.place) == (self._scope, watching.place(self._access)):
             with suppress(Forgotten):
                 yield from self._go_on(Watch.resume(self._session_of(note), note))
                 return

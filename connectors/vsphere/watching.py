@@ -8,6 +8,7 @@ https://developer.broadcom.com/xapis/vsphere-web-services-api/latest/vmodl.query
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -61,6 +62,7 @@ class Note:
     stage: str = ""
     tags: str = ""  # digest of who has which tag; "" when there are none to be had
     tags_at: float = 0.0
+    place: str = ""  # digest of the address and the user that the session is of; see `place`
 
     def dump(self) -> str:
         """Return the note as text."""
@@ -75,6 +77,14 @@ class Note:
         except (ValueError, TypeError, KeyError):
             return None
         return note if note.form == form else None
+
+
+def place(access: Access) -> str:
+    """Return what a session may be used for alone: its address, and its user, who may be another one by now.
+
+    A cookie is as good as the password was: said to another address, it would be given away.
+    """
+    return hashlib.sha256(f"{access.address}\0{access.username}".encode()).hexdigest()[:32]
 
 
 class OwnSession(Session):
@@ -164,6 +174,7 @@ class Watch:
             raise
         server = session.content().get("about.instanceUuid")
         note = Note(form, server, scope, session.cookie, collector.value, (views[0], views[1]))
+        note.place = place(access)
         return cls(session, note)
 
     @classmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import ssl
 import urllib.request
@@ -346,6 +347,28 @@ def test_a_cursor_of_another_scope_or_release_is_not_gone_on_with(
         pages(wrong)
     assert caught.value.code == "cloud.not_found"
     wrong.close()
+
+
+@pytest.mark.parametrize("changes", [{"username": "somebody@else.local"}, {"address": "LOCALHOST:{port}"}])
+def test_a_session_is_shown_to_no_other_address_and_used_for_no_other_user(
+    mirror: Mirror, simulator: Simulator, monkeypatch: pytest.MonkeyPatch, changes: dict[str, str]
+) -> None:
+    """Whoever may send a cloud elsewhere may not read its password, and a cookie is as good."""
+    cookie = json.loads(mirror.cursor)["cookie"]
+    sent: list[str] = []
+    request = transport.Transport.request
+
+    def heard(self: Any, *arguments: Any, **options: Any) -> Any:
+        sent.append(repr((arguments, options)))
+        return request(self, *arguments, **options)
+
+    monkeypatch.setattr(transport.Transport, "request", heard)
+    other = connect(access(simulator, **{name: text.format(port=simulator.port) for name, text in changes.items()}))
+    with contextlib.suppress(ConnectorError):
+        assert pages(other, mirror.cursor)[0].start
+    other.close()
+    assert sent
+    assert not [each for each in sent if cookie in each]
 
 
 def test_a_session_that_ends_in_the_middle_of_a_load_is_said_and_the_next_try_works(simulator: Simulator) -> None:
