@@ -274,7 +274,8 @@ def look_at_everything(client: Any, person: Person) -> None:
         if route.detail:
             continue
         answer = client.get(f"/{route.path}")
-        rows = answer.json().get("results", []) if answer.status_code == 200 else []
+        told = answer.status_code == 200 and answer.headers["Content-Type"] == "application/json"
+        rows = answer.json().get("results", []) if told else []
         base = route.name.partition("-")[0]
         for row in rows:
             for below in readable:

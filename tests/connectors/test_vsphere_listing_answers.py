@@ -130,9 +130,9 @@ def test_deep_nesting_neither_overflows_nor_is_kept() -> None:
 
 
 def test_memory_follows_what_is_kept_not_what_is_sent() -> None:
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     mouse = '<Device xsi:type="Mouse"><key>2</key><text>' + "x" * 1_000 + "</text></Device>"
-    body = update(value("devices", mouse * 40_000), value("n", "1"))
+    body = update(value("devices", mouse * 40_000), value("n", "1"))  # made before: its making takes more than reading
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     assert READER.read(body).found[0].values == {"devices": [], "n": "1"}
     grown_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    assert grown_kib < 5 * len(body) // 1024  # the bodies themselves: one text, its parts and one of bytes
+    assert grown_kib < len(body) // 1024
