@@ -160,6 +160,9 @@ def edit_cloud(
     limit: Limits = None,
     price: Prices = None,
     enabled: Annotated[bool | None, typer.Option("--enable/--disable", help="Let new plans use it, or not.")] = None,
+    only: Annotated[
+        list[str] | None, typer.Option("--only-project", help="Own project that may use it; `all` for every one.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Change what is given, and nothing else. A new address needs the credential again; --username gives it, too."""
@@ -174,6 +177,8 @@ def edit_cloud(
         body["flavour"] = flavour
     if enabled is not None:
         body["enabled"] = enabled
+    if only:
+        body["projects"] = [] if only == ["all"] else only
     moves = address is not None and address != known.get("address")
     if moves or username is not None or password_file is not None:
         body["username"] = username or typer.prompt("User name at the cloud", err=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
@@ -42,6 +43,7 @@ class Cloud(models.Model):
     inventory_at = models.DateTimeField(null=True, blank=True)
     refreshing_until = models.DateTimeField(null=True, blank=True)  # lease of the process that reads the cloud now
     capabilities = models.JSONField(default=list, blank=True)  # of the connector, as of the last probe that worked
+    own_projects = ArrayField(models.UUIDField(), default=list, blank=True)  # of its organization; empty: all of them
     created_at = models.DateTimeField(auto_now_add=True)
     removed_at = models.DateTimeField(null=True, blank=True)
 

@@ -29,7 +29,10 @@ class CloudQuerySet(OrganizationScopedQuerySet[Row]):
         grants = _grants(principal.organization)
         if not principal.sees_all_projects:
             grants = grants.filter(Q(project=None) | Q(project__in=principal.project_ids))
-        return self.present().filter(Q(organization=principal.organization.pk) | Q(pk__in=grants.values("cloud")))
+        own = Q(organization=principal.organization.pk)
+        if not principal.sees_all_projects:
+            own &= Q(own_projects=[]) | Q(own_projects__overlap=list(principal.project_ids))
+        return self.present().filter(own | Q(pk__in=grants.values("cloud")))
 
     def owned_by(self, principal: Principal) -> Self:
         """Return the present clouds of the principal's organization itself, inside and all."""
@@ -38,7 +41,8 @@ class CloudQuerySet(OrganizationScopedQuerySet[Row]):
     def usable_by(self, project: Project) -> Self:
         """Return the present clouds that a project may deploy to."""
         grants = _grants(project.organization).filter(Q(project=None) | Q(project=project.pk))
-        return self.present().filter(Q(organization=project.organization_id) | Q(pk__in=grants.values("cloud")))
+        own = Q(organization=project.organization_id) & (Q(own_projects=[]) | Q(own_projects__contains=[project.pk]))
+        return self.present().filter(own | Q(pk__in=grants.values("cloud")))
 
 
 class GrantQuerySet(ScopedQuerySet[Row]):

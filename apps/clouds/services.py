@@ -141,6 +141,7 @@ def update_cloud(
     problems = checking.Problems()
     if "kind" in changes and changes.pop("kind") != cloud.kind:
         problems.add("kind", _("cannot be changed - register the cloud anew under another name"))
+    projects = changes.pop("projects", None)
     if unknown := set(changes) - set(_CHECKS) - {"options"}:
         raise TypeError(f"a cloud's {', '.join(sorted(unknown))} cannot be changed")
     values = {name: _CHECKS[name](problems, value) for name, value in changes.items() if name != "options"}
@@ -151,6 +152,8 @@ def update_cloud(
     if username is not None or password is not None:
         checking.check_credential(problems, username or "", password or "")
     _check_place(problems, cloud, values)
+    if projects is not None:
+        values["own_projects"] = sharing.own_projects(problems, cloud, projects)
     problems.raise_if_any()
     _check_endpoints(values.get("address", ""), values.get("options", {}))
     with transaction.atomic():
@@ -159,12 +162,17 @@ def update_cloud(
         moved = "options" in changed and _endpoints(changed["options"]) != _endpoints(cloud.options)
         if ("address" in changed or moved) and not password:
             raise fault("cloud.credential_needed")
+        if "own_projects" in changed:
+            sharing.refuse_if_shut_out(cloud, changed["own_projects"])
         for name, value in changed.items():
             setattr(cloud, name, value)
         cloud.save(update_fields=list(changed))
         if password:
             _replace_credential(cloud, username or "", password)
-        record(who, "cloud.update", "cloud", cloud.pk, cloud.name, {**changed, "credential": bool(password)})
+        told = {**changed, "credential": bool(password)}
+        if "own_projects" in told:
+            told["own_projects"] = [str(key) for key in told["own_projects"]]
+        record(who, "cloud.update", "cloud", cloud.pk, cloud.name, told)
     return cloud
 
 

@@ -7,7 +7,7 @@ whose administrators have not answered. Whoever accepts sees what deploying need
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 
 from apps.audit.services import record
 from apps.clouds import holdings
+from apps.clouds.checking import Problems
 from apps.clouds.models import Cloud, CloudGrant
 from apps.tenancy.access import Actor, Principal, require
 from apps.tenancy.faults import Fault, fault
@@ -36,7 +37,7 @@ def share(who: Actor, cloud: Cloud, organization: str, project: str = "") -> Clo
             reason = _("is not a short name, such as the one in an organization’s settings")
             raise fault("invalid", count=1, params=[{"name": name, "reason": reason, **_PARAM}])
     if organization == cloud.organization.slug:
-        reason = _("is the organization that the cloud belongs to; all its projects may use it")
+        reason = _("is the organization that the cloud belongs to")
         raise fault("invalid", count=1, params=[{"name": "organization", "reason": reason, **_PARAM}])
     holder, part = _meant(organization, project)
     grant = CloudGrant(cloud=cloud, organization_slug=organization, project_slug=project)
@@ -65,6 +66,31 @@ def unshare(who: Actor, cloud: Cloud, grant_id: object) -> None:
         record(who, "cloud.unshare", "cloud", cloud.pk, cloud.name,
                {"organization": grant.organization_slug, "project": grant.project_slug})  # fmt: skip
         grant.delete()
+
+
+def own_projects(problems: Problems, cloud: Cloud, slugs: Sequence[str]) -> list[uuid.UUID]:
+    """Return the ids of those projects of a cloud's own organization that alone may deploy to it; empty for all."""
+    rows = dict(Project.objects.filter(organization=cloud.organization_id, slug__in=slugs).values_list("slug", "pk"))
+    if missing := sorted(set(slugs) - set(rows)):
+        reason = _("names “%(slug)s”, which is no project of your organization") % {"slug": missing[0][:63]}
+        problems.add("projects", reason)
+    return sorted(rows.values())
+
+
+def refuse_if_shut_out(cloud: Cloud, projects: Sequence[uuid.UUID]) -> None:
+    """Raise `cloud.grant_in_use` while projects of its own that would be shut out have deployments on a cloud."""
+    if not projects:
+        return
+    using = [
+        holding.name
+        for holding in holdings.on(cloud)
+        if holding.organization == cloud.organization_id and holding.project not in projects
+    ]
+    if using:
+        names = sorted(using)
+        whom = _("other projects")
+        extra = {"used_by": names[:100]}
+        raise fault("cloud.grant_in_use", count=len(names), cloud=cloud.name, organization=whom, extra=extra)
 
 
 def accept(principal: Principal, grant: CloudGrant) -> CloudGrant:

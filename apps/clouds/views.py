@@ -255,6 +255,14 @@ def share(request: HttpRequest, principal: Principal, name: str) -> HttpResponse
     """Show whom a cloud is offered to, offer it to more, or take an offer back."""
     require(principal, Role.ADMIN)
     cloud = _own(principal, name)
+    if request.method == "POST" and "own" in request.POST:
+        try:
+            services.update_cloud(principal, cloud, projects=request.POST.getlist("projects"))
+        except Fault as error:
+            flash_fault(request, error)
+        else:
+            messages.success(request, _("Who of your own organization may deploy to it was changed."))
+        return redirect("cloud-share", cloud.name)
     form = ShareForm(request.POST if request.method == "POST" and "take_back" not in request.POST else None)
     if request.method == "POST" and "take_back" in request.POST:
         try:
@@ -275,7 +283,8 @@ def share(request: HttpRequest, principal: Principal, name: str) -> HttpResponse
             )
             messages.success(request, text % {"name": cloud.name, "whom": grant})
             return redirect("cloud-share", cloud.name)
-    context = {"form": form, "cloud": cloud, "grants": list(cloud.grants.all()[:500])}
+    projects = list(cloud.organization.projects.order_by("name")[:500])
+    context = {"form": form, "cloud": cloud, "grants": list(cloud.grants.all()[:500]), "projects": projects}
     return render(request, "clouds/share.html", SECTION | context, status=422 if form.errors else 200)
 
 

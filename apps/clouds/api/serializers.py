@@ -10,7 +10,7 @@ from rest_framework import serializers
 from apps.clouds import circuits, limits, showing
 from apps.clouds.models import Cloud, CloudGrant
 from apps.clouds.reading import capacity
-from apps.tenancy.models import Role
+from apps.tenancy.models import Project, Role
 
 
 class CircuitSerializer(serializers.Serializer):  # type: ignore[type-arg]
@@ -113,6 +113,7 @@ class CloudSerializer(serializers.ModelSerializer[Cloud]):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._circuits: dict[Any, dict[str, Any]] = {}
+        self._slugs: dict[Any, str] | None = None
 
     owner = serializers.SerializerMethodField()
     limits = serializers.SerializerMethodField()
@@ -121,8 +122,9 @@ class CloudSerializer(serializers.ModelSerializer[Cloud]):
     capacity = serializers.SerializerMethodField()
     prices = serializers.SerializerMethodField()
 
-    ADMINS_ONLY = ("address", "thumbprint", "ca_pem", "options", "credential")
+    ADMINS_ONLY = ("address", "thumbprint", "ca_pem", "options", "credential", "projects")
     credential = serializers.SerializerMethodField()
+    projects = serializers.SerializerMethodField()
 
     class Meta:
         model = Cloud
@@ -148,6 +150,7 @@ class CloudSerializer(serializers.ModelSerializer[Cloud]):
             "ca_pem",
             "options",
             "credential",
+            "projects",
             "created_at",
         ]
         read_only_fields = fields
@@ -200,6 +203,16 @@ class CloudSerializer(serializers.ModelSerializer[Cloud]):
         """Return the price list, or null when nobody has given one."""
         return cloud.prices or None
 
+    @extend_schema_field(serializers.ListField(child=serializers.CharField()))
+    def get_projects(self, cloud: Cloud) -> list[str]:
+        """Return the slugs of those own projects that alone may deploy to it; empty for all."""
+        if not cloud.own_projects or self._is_foreign(cloud):
+            return []
+        if self._slugs is None:  # of all clouds that are shown, in one go
+            rows = Project.objects.filter(organization=cloud.organization_id)
+            self._slugs = dict(rows.values_list("pk", "slug"))
+        return sorted(self._slugs[key] for key in cloud.own_projects if key in self._slugs)
+
     def get_credential(self, cloud: Cloud) -> dict[str, Any] | None:
         """Return when the credential was last exchanged; never more."""
         credential = getattr(cloud, "credential", None)
@@ -233,6 +246,12 @@ class ChangeSerializer(serializers.Serializer):  # type: ignore[type-arg]
         required=False, allow_null=True, help_text="Replaces all limits; null or {} takes them away."
     )
     enabled = serializers.BooleanField(required=False)
+    projects = serializers.ListField(
+        child=serializers.CharField(max_length=63),
+        required=False,
+        max_length=500,
+        help_text="Slugs of those own projects that alone may deploy to it; [] for all.",
+    )
     username = serializers.CharField(max_length=1024, required=False, write_only=True)
     password = serializers.CharField(max_length=1024, required=False, write_only=True, trim_whitespace=False)
 
@@ -258,6 +277,7 @@ class NewCloudSerializer(ChangeSerializer):
     username = serializers.CharField(max_length=1024, write_only=True)
     password = serializers.CharField(max_length=1024, write_only=True, trim_whitespace=False)
     enabled = None  # type: ignore[assignment]  # a new cloud is enabled
+    projects = None  # type: ignore[assignment]  # and open to all projects
 
 
 class AddressSerializer(serializers.Serializer):  # type: ignore[type-arg]

@@ -65,7 +65,7 @@ def deploy(request: HttpRequest, principal: Principal, design_id: Any) -> HttpRe
     chosen = request.POST.get("cloud") or request.GET.get("cloud") or ""
     clouds: list[dict[str, Any]] = [
         {"cloud": cloud, "room": capacity(cloud), "usable": showing.usable(cloud)}
-        for cloud in Cloud.objects.visible_to(principal).order_by("name")
+        for cloud in Cloud.objects.visible_to(principal).usable_by(blueprint.project).order_by("name")
     ]
     placed = placed_services(drawing, blueprint.project) if drawing and not region else {}
     if not chosen:

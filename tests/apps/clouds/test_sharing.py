@@ -191,3 +191,28 @@ def test_sharing_is_in_both_audit_logs(alice, charlie, shared):
 
     rows = set(Entry.objects.values_list("organization__slug", "action"))
     assert {("acme", "cloud.share"), ("globex", "cloud.accept")} <= rows
+
+
+def test_an_owner_keeps_a_cloud_for_some_of_its_own_projects(alice, bob, shop, paris):
+    lab = tenancy.create_project(System(alice.organization), "lab", "Laboratory")
+    answer = alice.api.patch(f"{CLOUDS}paris/", {"projects": ["lab"]})
+    assert answer.status_code == 200, answer.content
+    assert answer.json()["projects"] == ["lab"]
+    assert list(Cloud.objects.usable_by(lab)) == [paris]
+    assert not Cloud.objects.usable_by(shop).exists()
+    assert "projects" not in (bob.api.get(f"{CLOUDS}paris/").json() or {})
+    alice.api.patch(f"{CLOUDS}paris/", {"projects": []})
+    assert list(Cloud.objects.usable_by(shop)) == [paris]
+    refused = alice.api.patch(f"{CLOUDS}paris/", {"projects": ["attic"]})
+    assert refused.status_code == 400
+    assert refused.json()["params"][0]["name"] == "projects"
+
+
+def test_a_project_with_deployments_is_not_shut_out(alice, shop, paris, monkeypatch):
+    lab = tenancy.create_project(System(alice.organization), "lab", "Laboratory")
+    held = holdings.Holding(paris.pk, shop.pk, alice.organization.pk, "web", {})
+    monkeypatch.setattr(holdings, "_finders", [lambda cloud: [held]])
+    refused = alice.api.patch(f"{CLOUDS}paris/", {"projects": [lab.slug]})
+    assert refused.status_code == 409
+    assert refused.json()["code"] == "cloud.grant_in_use"
+    assert alice.api.patch(f"{CLOUDS}paris/", {"projects": [lab.slug, shop.slug]}).status_code == 200
