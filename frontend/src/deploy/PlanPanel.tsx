@@ -8,7 +8,8 @@ import { t } from "../i18n";
 import { useDocument } from "../store/document";
 import { useSync } from "../store/sync";
 import { useView } from "../store/view";
-import { Capacity, Counts, LedgerCounts, Price } from "./figures";
+import { CloudFigures, Crossings } from "./Across";
+import { Counts, LedgerCounts } from "./figures";
 import { buildOnly, forgetPlans, makePlans, usePlans } from "./planning";
 import { PlannedChanges } from "./PlannedChanges";
 import { type PreviewOf, usePreviews } from "./previews";
@@ -136,8 +137,8 @@ function Expected({ result, loading }: { result: PreviewOf | undefined; loading:
   return (
     <div className={loading ? "d-expected is-old" : "d-expected"} aria-live="off">
       <Counts counts={preview.counts} />
-      {preview.requirements ? <Capacity wanted={preview.requirements} room={preview.capacity} machines={preview.machines.length} /> : null}
-      <Price price={preview.price} />
+      <CloudFigures parts={preview.parts} machines={preview.machines} price={preview.price} roomOf={({ part }) => preview.parts.find((one) => one.part === part)?.capacity ?? null} />
+      <Crossings crossings={preview.crossings} />
       <LedgerCounts ledger={preview.ledger} />
       {preview.blocked ? (
         <Banner tone="danger" role="status" actions={<Button small onClick={() => useView.getState().set({ panel: "problems" })}>{t("deploy.see_problems")}</Button>}>

@@ -6,7 +6,8 @@ import { t } from "../i18n";
 import { useDocument } from "../store/document";
 import { NodeIndex } from "../store/problems";
 import { useView } from "../store/view";
-import { Capacity, CHANGE_ICONS, Counts, LedgerCounts, Price } from "./figures";
+import { CloudFigures, Crossings } from "./Across";
+import { CHANGE_ICONS, Counts, LedgerCounts } from "./figures";
 import { type Change, extent, type PlanOf, startable, startPlans, usePlans } from "./planning";
 import { Problem } from "./Problem";
 import type { Region } from "./targets";
@@ -70,13 +71,13 @@ export function PlannedChanges({ regions, outdated, again, back }: Props) {
 
 function OnePlan({ one, region, nodes }: { one: PlanOf; region: Region | undefined; nodes: NodeIndex }) {
   const { plan, error } = one;
-  const cloud = useTargets((targets) => targets.clouds?.find(({ name }) => name === plan?.cloud.name));
+  const clouds = useTargets((targets) => targets.clouds);
   const services = Object.values(plan?.services ?? {}).filter(({ change }) => change !== null && change !== "delete").length;
   return (
     <section className="d-where">
       <h3>
         {region?.title ? <><Icon name="map-pin" /> {region.title}</> : null}
-        {plan ? <span className="quiet">{t(plan.deployment ? "deploy.updates" : "deploy.creates", { name: plan.deployment_name, cloud: plan.cloud.name })}</span> : null}
+        {plan ? <span className="quiet">{t(plan.deployment ? "deploy.updates" : "deploy.creates", { name: plan.deployment_name, cloud: plan.clouds.map(({ name }) => name).join(", ") })}</span> : null}
       </h3>
       {error ? <Problem error={error} /> : null}
       {plan ? (
@@ -86,8 +87,8 @@ function OnePlan({ one, region, nodes }: { one: PlanOf; region: Region | undefin
             <Banner key={at} tone={finding.severity === "error" ? "danger" : "warning"}><p>{finding.message} {finding.hint}</p></Banner>
           ))}
           {ORDER.map((change) => <Group key={change} change={change} nodes={nodes} changes={plan.changes.filter((each) => each.change === change)} />)}
-          <Capacity wanted={plan.requirements} room={cloud?.capacity ?? null} machines={plan.machines.length} />
-          <Price price={plan.price} />
+          <CloudFigures parts={plan.parts} machines={plan.machines} price={plan.price} roomOf={({ cloud }) => clouds?.find(({ name }) => name === cloud.name)?.capacity ?? null} />
+          <Crossings crossings={plan.crossings} />
           <LedgerCounts ledger={plan.ledger} />
           <p className="quiet small">{t("deploy.plan_services", { count: services })} <a href={`/plans/${plan.id}/`}>{t("deploy.plan_page")}</a></p>
         </>
