@@ -58,10 +58,10 @@ def list_clouds(as_json: AsJson = False) -> None:
         render.print_json(rows)
         return
     render.table(
-        ["NAME", "KIND", "FLAVOUR", "REGION", "OF", "HEALTH"],
+        ["NAME", "KIND", "FLAVOUR", "REGION", "HEALTH", "OWNER"],
         [
-            [row["name"], row["kind"], row["flavour"], row["region"], (row.get("owner") or {}).get("slug", ""),
-             _health(row.get("health"))]
+            [row["name"], row["kind"], row["flavour"], row["region"], _health(row.get("health")),
+             (row.get("owner") or {}).get("slug", "")]
             for row in rows
         ],
         "No clouds: `escale clouds add` adds one, with the role Admin.",
@@ -285,7 +285,7 @@ def list_offers(
         render.print_json(rows)
         return
     render.table(
-        ["ID", "CLOUD", "OF", "FOR", "STATE"],
+        ["ID", "CLOUD", "OWNER", "FOR", "STATE"],
         [
             [row["id"], row["cloud"]["name"], row["owner"]["slug"], row["project"] or "all projects",
              "accepted" if row["accepted"] else "offered"]

@@ -17,6 +17,7 @@ Values = list[str] | None
 
 MACHINES = "/api/v1/inventory/machines/"
 THINGS = "/api/v1/inventory/things/"
+SUMMARY = "/api/v1/inventory/summary/"
 
 
 def inventory(
@@ -49,12 +50,12 @@ def inventory(
             _export(client, filters)
             return
         rows = list(islice(client.pages(MACHINES, **filters, limit=min(limit, 500)), limit))
-        render.print_json(rows) if as_json else _machines(rows)
+        render.print_json(rows) if as_json else _machines(client, rows)
         return
     if as_csv or set(filters) - {"q", "cloud", "sort"}:
         raise CliError("Only machines can be filtered by that, or printed as CSV.", code="cli.usage")
     rows = list(islice(client.pages(THINGS, **filters, kind=kind.removesuffix("s"), limit=min(limit, 500)), limit))
-    render.print_json(rows) if as_json else _things(rows)
+    render.print_json(rows) if as_json else _things(client, rows)
 
 
 def sync(
@@ -91,7 +92,7 @@ def _export(client: Client, filters: dict[str, Any]) -> None:
         sys.stdout.write(piece.removeprefix("\ufeff"))  # only spreadsheets need the mark
 
 
-def _machines(rows: list[dict[str, Any]]) -> None:
+def _machines(client: Client, rows: list[dict[str, Any]]) -> None:
     render.table(
         ["CLOUD", "NAME", "POWER", "CPUS", "MEMORY", "HOST", "FOLDER", "ADDRESSES"],
         [
@@ -107,11 +108,11 @@ def _machines(rows: list[dict[str, Any]]) -> None:
             ]
             for row in rows
         ],
-        "No machine is found.",
+        "" if rows else _why_empty(client, "No machine is found."),
     )
 
 
-def _things(rows: list[dict[str, Any]]) -> None:
+def _things(client: Client, rows: list[dict[str, Any]]) -> None:
     def facts(row: dict[str, Any]) -> str:
         plain = {name: value for name, value in row["facts"].items() if isinstance(value, str | int | float)}
         return " ".join(f"{name}={value}" for name, value in plain.items())
@@ -119,10 +120,25 @@ def _things(rows: list[dict[str, Any]]) -> None:
     render.table(
         ["CLOUD", "KIND", "NAME", "FACTS"],
         [[_plain(row["cloud"]["name"]), row["kind"], _plain(row["name"]), _plain(facts(row))] for row in rows],
-        "Nothing of this kind is found.",
+        "" if rows else _why_empty(client, "Nothing of this kind is found."),
     )
+
+
+def _why_empty(client: Client, told: str) -> str:
+    """Return what an empty list means: nothing is there, or clouds were not listed yet."""
+    syncs = client.get(SUMMARY)["syncs"]
+    waiting = [sync["cloud"]["name"] for sync in syncs if not sync["synced_at"]]
+    if not waiting:
+        return told
+    if len(waiting) == len(syncs):
+        return "The clouds are being listed for the first time. Try again in a minute."
+    return f"{told} Not listed yet: {_clean(', '.join(waiting))}. Try again in a minute."
+
+
+def _clean(text: str) -> str:
+    return "".join(sign if sign.isprintable() else "\ufffd" for sign in text)
 
 
 def _plain(text: str) -> str:
     """Return a text of a cloud's without what a terminal would obey."""
-    return escape("".join(sign if sign.isprintable() else "\ufffd" for sign in text))
+    return escape(_clean(text))

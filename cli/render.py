@@ -7,14 +7,17 @@ import sys
 import time
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from cli.client import Client, CliError
 
-out = Console(highlight=False)
+# What is piped is read line by line: nothing is wrapped there.
+out = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
 err = Console(stderr=True, highlight=False)
 
 FINAL = frozenset({"succeeded", "failed", "cancelled", "reverted", "revert_failed"})
@@ -23,6 +26,8 @@ COLOURS = {
     "revert_failed": "red", "destroyed": "dim", "create": "green", "update": "yellow", "replace": "magenta",
     "delete": "red", "keep": "dim", "error": "red", "warning": "yellow", "info": "dim",
 }  # fmt: skip
+WHOLE = frozenset({"NAME", "ID", "OPERATION"})  # columns that people copy: never broken, never left out
+LONGEST_WORD = 20  # longer words of other columns may be broken
 MARKS = {"create": "+", "update": "~", "replace": "±", "delete": "-", "keep": " "}
 
 
@@ -38,16 +43,52 @@ def print_json(value: Any) -> None:
 
 
 def table(columns: list[str], rows: list[list[str]], empty: str) -> None:
-    """Print rows under headings, or say what an empty list means."""
+    """Print rows under headings, or say what an empty list means.
+
+    Piped, each row is one line, whole. On a terminal names and ids stay whole too: columns at the right wrap, and those
+    that have no room at all are left out and named below.
+    """
     if not rows:
         out.print(escape(empty))
         return
-    grid = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        grid.add_column(column, overflow="fold")
+    cells = [[Text.from_markup(cell).plain for cell in row] for row in rows]
+    full = [
+        max(cell_len(text) for text in (name, *each))
+        for name, each in zip(columns, zip(*cells, strict=True), strict=True)
+    ]
+    shown, widths = list(range(len(columns))), full
+    if out.is_terminal:
+        shown, widths = _fit(columns, cells, full, out.width)
+    grid = Table(box=None, pad_edge=False, header_style="bold", width=sum(widths) + 2 * (len(shown) - 1))
+    for place, width in zip(shown, widths, strict=True):
+        grid.add_column(columns[place], overflow="fold", width=width)
     for row in rows:
-        grid.add_row(*row)
-    out.print(grid)
+        grid.add_row(*(row[place] for place in shown))
+    out.print(grid, crop=False)
+    if left := [name for place, name in enumerate(columns) if place not in shown]:
+        out.print(f"[dim]No room for: {escape(', '.join(left))}. A wider terminal shows it, and a pipe does.[/dim]")
+
+
+def _fit(columns: list[str], cells: list[list[str]], full: list[int], room: int) -> tuple[list[int], list[int]]:
+    """Return which columns are shown in so many signs, and how wide each is."""
+    whole = {place for place, name in enumerate(columns) if place == 0 or name in WHOLE}
+    least = [
+        full[place]
+        if place in whole
+        else max(cell_len(word) for text in (name, *(row[place] for row in cells)) for word in text.split() or [""])
+        for place, name in enumerate(columns)
+    ]
+    least = [width if place in whole else min(width, LONGEST_WORD) for place, width in enumerate(least)]
+    shown = list(range(len(columns)))
+    while sum(least[place] + 2 for place in shown) - 2 > room and set(shown) - whole:
+        shown.remove(max(set(shown) - whole))
+    spare = max(0, room - sum(least[place] + 2 for place in shown) + 2)
+    widths = []
+    for place in shown:
+        more = min(spare, full[place] - least[place])
+        spare -= more
+        widths.append(least[place] + more)
+    return shown, widths
 
 
 def print_error(error: CliError) -> None:
@@ -89,7 +130,9 @@ def print_plan(plan: dict[str, Any]) -> None:
         for attribute, before, after in change["details"]:
             out.print(f"      [dim]{escape(attribute)}: {escape(before)} → {escape(after)}[/dim]")
     if plan["empty"]:
-        out.print("  Nothing to do: the cloud is as drawn.")
+        kept = any(finding["code"] == "plan.drift_kept" for finding in plan["findings"])
+        told = "Nothing to do. What differs on the cloud is left alone:" if kept else None
+        out.print(f"  {told or 'Nothing to do: the cloud is as drawn.'}")
     if plan["crossings"]:
         _print_crossings(plan["crossings"])
     for entry in plan["ledger"]:
