@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -42,10 +42,10 @@ def test_connection(cloud: Cloud) -> Health:
         with connections.connected_once(cloud) as connector:
             health, capabilities = _probe(connector), connector.capabilities
     except ConnectorError as error:
-        health, capabilities = _unwell(error), None
+        health, capabilities = unwell(error), None
     except Exception as error:
         health, capabilities = _broken(cloud, error), None
-    _store_health(cloud, _with_certificate(cloud, health, anew=True), capabilities)
+    store_health(cloud, _with_certificate(cloud, health, anew=True), capabilities)
     if health.ok:
         connections.breaker_of(cloud.pk).reached()
     return health
@@ -64,10 +64,10 @@ def refresh(cloud: Cloud) -> Health:
         health, capabilities = _probe(connector), connector.capabilities
         inventory = connector.inventory() if health.ok else None
     except ConnectorError as error:
-        health, capabilities, inventory = _unwell(error), None, None
+        health, capabilities, inventory = unwell(error), None, None
     except Exception as error:
         health, capabilities, inventory = _broken(cloud, error), None, None
-    _store_health(cloud, _with_certificate(cloud, health, anew=False), capabilities)
+    store_health(cloud, _with_certificate(cloud, health, anew=False), capabilities)
     if inventory is not None:
         cloud.inventory, cloud.inventory_at = inventory.to_json(), timezone.now()
         cloud.save(update_fields=["inventory", "inventory_at"])
@@ -123,13 +123,16 @@ def target(cloud: Cloud) -> Target:
 
 
 def capacity(cloud: Cloud) -> dict[str, Any] | None:
-    """Return the sums of the last inventory, with units in the names; None when there is none."""
+    """Return the sums of the last inventory, with units in the names; None when there is none.
+
+    A cloud that tells of no hosts has what its quotas allow, counted once; 0 stands for a total that nobody knows.
+    """
     data = cloud.inventory
     if not data:
         return None
     clusters, datastores = data.get("clusters", ()), data.get("datastores", ())
     mhz = sum(cluster["cpu_mhz"] for cluster in clusters)
-    return {
+    sums = {
         "clusters": len(clusters),
         "hosts": sum(cluster["hosts"] for cluster in clusters),
         "machines": data.get("machines", 0),
@@ -142,7 +145,26 @@ def capacity(cloud: Cloud) -> dict[str, Any] | None:
         "memory_free_mib": sum(max(0, cluster["memory_mib"] - cluster["memory_used_mib"]) for cluster in clusters),
         "storage_gib": round(sum(store["capacity_gib"] for store in datastores), 1),
         "storage_free_gib": round(sum(store["free_gib"] for store in datastores if store.get("accessible", True)), 1),
+        "memory_used_mib": sum(cluster["memory_used_mib"] for cluster in clusters),
         "read_at": cloud.inventory_at,
+    }
+    return sums | _by_quotas(data, clusters) if data.get("quotas") and not sums["hosts"] else sums
+
+
+def _by_quotas(data: Mapping[str, Any], clusters: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the sums that a region's quotas say: its zones share one, so that theirs must not be added up."""
+    known = {quota["name"]: quota for quota in data["quotas"]}
+    each_mhz = next((cluster["cpu_mhz"] // max(1, cluster["cpus"]) for cluster in clusters), 0)
+    cpus = known.get("vcpus", {"limit": 0, "used": 0})
+    volumes = [quota for name, quota in known.items() if name.startswith("volumes_")]
+    return {
+        "cpus": int(cpus["limit"]),
+        "cpu_mhz": int(cpus["limit"]) * each_mhz,
+        "cpu_free_mhz": max(0, int(cpus["limit"] - cpus["used"])) * each_mhz,
+        "memory_mib": 0,
+        "memory_free_mib": 0,
+        "storage_gib": round(sum(quota["limit"] for quota in volumes), 1),
+        "storage_free_gib": round(sum(max(0.0, quota["limit"] - quota["used"]) for quota in volumes), 1),
     }
 
 
@@ -150,7 +172,7 @@ def _probe(connector: Connector) -> Health:
     try:
         return connector.probe()
     except ConnectorError as error:
-        return _unwell(error)
+        return unwell(error)
 
 
 def _with_certificate(cloud: Cloud, health: Health, *, anew: bool) -> Health:
@@ -165,7 +187,8 @@ def _with_certificate(cloud: Cloud, health: Health, *, anew: bool) -> Health:
     return replace(health, facts={**health.facts, "certificate": found}, findings=findings)
 
 
-def _unwell(error: ConnectorError) -> Health:
+def unwell(error: ConnectorError) -> Health:
+    """Return a connector's error as how the cloud is."""
     return Health(ok=False, summary=error.message, findings=(Finding(error.code, "error", error.message),))
 
 
@@ -176,9 +199,10 @@ def _broken(cloud: Cloud, error: Exception) -> Health:
     return Health(ok=False, summary=text, findings=(Finding("internal", "error", text),))
 
 
-def _store_health(cloud: Cloud, health: Health, capabilities: Any) -> None:
+def store_health(cloud: Cloud, health: Health | None, capabilities: Any) -> None:
+    """Store how a cloud is, and what it can do if that is known; health None: nobody knows, until it is asked."""
     # A cloud may quote in its answer what it was sent.
-    cloud.health = _without_secrets(
+    cloud.health = health and _without_secrets(
         {
             "ok": health.ok,
             "summary": health.summary,
@@ -187,7 +211,7 @@ def _store_health(cloud: Cloud, health: Health, capabilities: Any) -> None:
             "findings": [finding.to_json() for finding in health.findings],
         }
     )
-    cloud.health_at = timezone.now()
+    cloud.health_at = timezone.now() if health else None
     fields = ["health", "health_at"]
     if capabilities is not None:
         cloud.capabilities = sorted(str(capability) for capability in capabilities)

@@ -13,13 +13,13 @@ from django.utils.translation import gettext as _
 from apps.audit.services import record
 from apps.clouds import addresses, checking, connections, kinds, sharing
 from apps.clouds.models import Cloud, Credential
-from apps.clouds.reading import capacity, find_cloud, refresh, target, test_connection
+from apps.clouds.reading import capacity, find_cloud, refresh, store_health, target, test_connection, unwell
 from apps.tenancy import encryption
 from apps.tenancy.access import Actor, Principal, System, require
 from apps.tenancy.faults import Fault, fault
 from apps.tenancy.models import Organization, Role
 from apps.tenancy.redaction import redact_text, remember_secret
-from connectors.base import ConnectorError
+from connectors.base import ConnectorError, Health
 
 __all__ = [
     "capacity",
@@ -32,6 +32,7 @@ __all__ = [
     "target",
     "test_connection",
     "update_cloud",
+    "used_by",
 ]
 
 Use = Callable[[Cloud], list[str]]
@@ -169,6 +170,7 @@ def update_cloud(
         cloud.save(update_fields=list(changed))
         if password:
             _replace_credential(cloud, username or "", password)
+            store_health(cloud, None, None)  # it was about the old credential
         told = {**changed, "credential": bool(password)}
         if "own_projects" in told:
             told["own_projects"] = [str(key) for key in told["own_projects"]]
@@ -189,10 +191,13 @@ def rotate_credential(
     problems = checking.Problems()
     checking.check_credential(problems, username, password)
     problems.raise_if_any()
-    if try_first:
-        _try(cloud, username, password)
+    health = _try(cloud, username, password) if try_first else None
     with transaction.atomic():
-        credential = _replace_credential(_locked(cloud), username, password)
+        locked = _locked(cloud)
+        credential = _replace_credential(locked, username, password)
+        # What the trial found is how the cloud is now; what the old credential met is not.
+        store_health(locked, health, None)
+        cloud.health, cloud.health_at = locked.health, locked.health_at
         record(who, "credential.rotate", "cloud", cloud.pk, cloud.name, {"version": credential.version})
     connections.drop(cloud.pk)
     return credential
@@ -206,7 +211,7 @@ def remove_cloud(who: Actor | None, cloud: Cloud) -> None:
     who = _admin(who, cloud.organization)
     with transaction.atomic():
         cloud = _locked(cloud)
-        names = sorted(name for names_of in _uses for name in names_of(cloud))
+        names = used_by(cloud)
         if names:
             shown = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
             raise fault("cloud.in_use", count=len(names), cloud=cloud.name, names=shown, extra={"used_by": names[:100]})
@@ -215,6 +220,11 @@ def remove_cloud(who: Actor | None, cloud: Cloud) -> None:
         cloud.save(update_fields=["removed_at", "enabled"])
         record(who, "cloud.remove", "cloud", cloud.pk, cloud.name)
     connections.drop(cloud.pk)
+
+
+def used_by(cloud: Cloud) -> list[str]:
+    """Return the names of what still needs a cloud, sorted."""
+    return sorted(name for names_of in _uses for name in names_of(cloud))
 
 
 def _check_address(problems: checking.Problems, cloud: Cloud) -> None:
@@ -242,6 +252,9 @@ def _check_place(problems: checking.Problems, cloud: Cloud, values: dict[str, An
     changed.latitude, changed.longitude = cloud.latitude, cloud.longitude
     for name in values.keys() & {"region", "options", "address", "latitude", "longitude"}:
         setattr(changed, name, values[name])
+    moved = values.get("region", cloud.region) != cloud.region
+    if moved and (changed.latitude, changed.longitude) == (cloud.latitude, cloud.longitude):
+        changed.latitude = changed.longitude = None  # they are of the old place: look the new one up
     checking.place(problems, changed)
     if values.keys() & {"region", "options", "latitude", "longitude"}:
         values["latitude"], values["longitude"] = changed.latitude, changed.longitude
@@ -283,12 +296,13 @@ def _seal(credential: Credential, username: str, password: str) -> Credential:
     return credential
 
 
-def _try(cloud: Cloud, username: str, password: str) -> None:
+def _try(cloud: Cloud, username: str, password: str) -> Health:
     try:
         with connections.connected_once(cloud, username=username, password=password) as connector:
             health = connector.probe()
             code, message = connections.code_of(health), health.summary
     except ConnectorError as error:
-        code, message = error.code, error.message
+        health, code, message = unwell(error), error.code, error.message
     if code == "cloud.not_authenticated":
         raise Fault(code, detail=redact_text(message), status=422)
+    return health

@@ -246,7 +246,8 @@ def remove(request: HttpRequest, principal: Principal, name: str) -> HttpRespons
             return redirect("cloud", cloud.name)
         messages.success(request, _("%(name)s was removed from the portal.") % {"name": cloud.name})
         return redirect("clouds")
-    return render(request, "clouds/remove.html", SECTION | {"cloud": cloud})
+    context = {"cloud": cloud, "used_by": services.used_by(cloud)}
+    return render(request, "clouds/remove.html", SECTION | context)
 
 
 @require_http_methods(["GET", "POST"])

@@ -52,7 +52,7 @@ def _figures(cloud: Cloud, sums: dict[str, Any]) -> dict[str, Any]:
         "cpu_used_mhz": max(0, sums["cpu_mhz"] - sums["cpu_free_mhz"]),
         "cpu_reserved_mhz": reserved["cpu"],
         "memory_mib": sums["memory_mib"],
-        "memory_used_mib": max(0, sums["memory_mib"] - sums["memory_free_mib"]),
+        "memory_used_mib": max(0, sums["memory_used_mib"]),
         "memory_reserved_mib": reserved["memory"],
         "storage_gib": sums["storage_gib"],
         "storage_used_gib": round(max(0.0, sums["storage_gib"] - sums["storage_free_gib"]), 1),

@@ -55,7 +55,8 @@ def plots(now: Mapping[str, Any] | None, history: Sequence[Mapping[str, Any]]) -
     if now is None:
         return []
     titles = {"cpu": (_("CPU"), _("GHz")), "memory": (_("Memory"), _("GiB")), "storage": (_("Storage"), _("GiB"))}
-    return [_plot(measure, *titles[measure[0]], now, history) for measure in _MEASURES]
+    # Without a total (a cloud that sells machines tells of none) there is nothing to draw the use against.
+    return [_plot(measure, *titles[measure[0]], now, history) for measure in _MEASURES if now[measure[1]]]
 
 
 def _plot(

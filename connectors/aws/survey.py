@@ -81,7 +81,7 @@ def inventory(cloud: Cloud) -> Inventory:
     return Inventory(
         templates=tuple(_template(cloud, image) for image in _newest(cloud.images())),
         clusters=tuple(_zone(cloud, name, by_name.get("vcpus"), instances) for name in cloud.zones()),
-        datastores=tuple(_volume_type(name, by_name) for name in VOLUME_TYPES),
+        datastores=tuple(_volume_type(name, by_name, volumes) for name in VOLUME_TYPES),
         networks=tuple(_network(subnet) for subnet in cloud.subnets() if "deployment" not in markers.read(subnet)),
         machines=running,
         sizes=cloud.sizes(),
@@ -113,24 +113,38 @@ def _template(cloud: Cloud, image: Facts) -> TemplateFact:
 
 
 def _zone(cloud: Cloud, name: str, quota: QuotaFact | None, instances: list[Facts]) -> ClusterFact:
-    """Describe a zone. AWS tells nothing of its hosts: the account's quota of vCPUs is what it can take."""
-    limit = int(quota.limit) if quota else _UNKNOWN_VCPUS
-    used = int(quota.used) if quota else quotas.vcpus(cloud, instances, spot=False)
+    """Describe a zone: what runs in it, and what the rest of the region's quota of vCPUs lets it take.
+
+    AWS tells nothing of hosts, so there are none; the memory there is beyond what machines have is an assumption that
+    placement needs, and nobody is shown.
+    """
+    here = [each for each in instances if (each.get("Placement") or {}).get("AvailabilityZone") == name]
+    used = quotas.vcpus(cloud, here, spot=False)
+    everywhere = int(quota.used) if quota else quotas.vcpus(cloud, instances, spot=False)
+    free = max(0, (int(quota.limit) if quota else _UNKNOWN_VCPUS) - everywhere)
+    memory_mib = _memory_mib(cloud, here)
     return ClusterFact(
         id=name,
         name=name,
-        hosts=1,
-        cpus=max(1, limit),
-        cpu_mhz=max(1, limit) * _MHZ,
-        cpu_used_mhz=min(used, limit) * _MHZ,
-        memory_mib=max(1, limit) * _MIB_PER_VCPU,
-        memory_used_mib=min(used, max(0, limit - 1)) * _MIB_PER_VCPU,
+        hosts=0,
+        cpus=max(1, used + free),
+        cpu_mhz=max(1, used + free) * _MHZ,
+        cpu_used_mhz=used * _MHZ,
+        memory_mib=memory_mib + max(1, free) * _MIB_PER_VCPU,
+        memory_used_mib=memory_mib,
     )
 
 
-def _volume_type(name: str, known: Mapping[str, QuotaFact]) -> DatastoreFact:
+def _memory_mib(cloud: Cloud, instances: list[Facts]) -> int:
+    running = [each for each in instances if each["State"]["Name"] in ("running", "pending")]
+    sizes = [cloud.size_of(str(each["InstanceType"])) for each in running]
+    return sum(size.memory_mib for size in sizes if size)
+
+
+def _volume_type(name: str, known: Mapping[str, QuotaFact], volumes: list[Facts]) -> DatastoreFact:
     quota = known.get(quotas.VOLUME_QUOTAS.get(name, ""))
-    limit, used = (quota.limit, quota.used) if quota else (_UNKNOWN_GIB, 0.0)
+    limit = quota.limit if quota else _UNKNOWN_GIB
+    used = float(sum(volume["Size"] for volume in volumes if volume["VolumeType"] == name))
     return DatastoreFact(id=name, name=name, type="EBS", capacity_gib=limit, free_gib=max(0.0, limit - used))
 
 

@@ -284,6 +284,15 @@ def test_a_probe_changes_nothing(bench: AwsBench) -> None:
 # What does not fit
 
 
+def test_what_runs_counts_in_its_own_zone_alone(bench: AwsBench, site: Site) -> None:
+    inventory = site.connector.inventory()
+    used = {quota.name: quota.used for quota in inventory.quotas}
+    assert used["vcpus"] == sum(zone.cpu_used_mhz // 2500 for zone in inventory.clusters) > 0
+    assert {zone.hosts for zone in inventory.clusters} == {0}
+    volumes = {store.name: store.capacity_gib - store.free_gib for store in inventory.datastores}
+    assert volumes["gp3"] == used["volumes_gib"]
+
+
 def test_quotas_are_told_and_checked_before_anything_is_made(bench: AwsBench, site: Site) -> None:
     bench.aws.order(quotas={"L-1216C47A": 5, "L-F678F1CE": 2, "L-7A658B76": 1})
     quotas = {quota.name: quota for quota in site.connector.inventory().quotas}

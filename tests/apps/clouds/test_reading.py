@@ -137,3 +137,32 @@ def test_a_cloud_that_is_down_does_not_hinder_a_rotation(alice, paris, control):
     control.fault("probe", "refuse", code="cloud.unreachable", message="It is gone - for a test - wait")
     assert services.rotate_credential(alice.principal, paris, "escale", PASSWORD).version == 2
     assert services.test_connection(paris).ok
+
+
+def test_a_region_has_its_quotas_once_however_many_zones_share_them(paris):
+    zone = {"cpus": 32, "cpu_mhz": 80_000, "memory_mib": 262_144, "hosts": 0}
+    paris.inventory = {
+        "machines": 3,
+        "clusters": [
+            {
+                **zone,
+                "id": f"eu-west-1{letter}",
+                "name": f"eu-west-1{letter}",
+                "cpu_used_mhz": mhz,
+                "memory_used_mib": mib,
+            }
+            for letter, mhz, mib in (("a", 10_000, 8192), ("b", 5_000, 4096), ("c", 0, 0))
+        ],
+        "datastores": [
+            {"id": name, "name": name, "type": "EBS", "capacity_gib": 1024.0, "free_gib": 1000.0}
+            for name in ("gp3", "gp2", "io2")
+        ],
+        "quotas": [
+            {"name": "vcpus", "limit": 32.0, "used": 6.0, "code": ""},
+            {"name": "volumes_gib", "limit": 1024.0, "used": 24.0, "code": ""},
+        ],
+    }
+    sums = reading.capacity(paris)
+    assert (sums["cpus"], sums["cpu_mhz"], sums["cpu_free_mhz"]) == (32, 80_000, 65_000)
+    assert (sums["storage_gib"], sums["storage_free_gib"]) == (1024.0, 1000.0)
+    assert (sums["hosts"], sums["memory_mib"], sums["memory_used_mib"]) == (0, 0, 12_288)
