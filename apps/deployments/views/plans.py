@@ -68,6 +68,11 @@ def deploy(request: HttpRequest, principal: Principal, design_id: Any) -> HttpRe
         for cloud in Cloud.objects.visible_to(principal).usable_by(blueprint.project).order_by("name")
     ]
     placed = placed_services(drawing, blueprint.project) if drawing and not region else {}
+    # The main cloud is drawn too then: asking for the cloud of everything else would ask for nothing's.
+    drawn_main = cloud_of(drawing, region) if drawing and placed else ""
+    all_placed = drawn_main in placed and sum(map(len, placed.values())) == len(drawing.services() if drawing else ())
+    if all_placed:
+        chosen = drawn_main
     if not chosen:
         drawn = cloud_of(drawing, region) if drawing else ""
         chosen = drawn if any(item["cloud"].name == drawn for item in clouds) else ""
@@ -83,6 +88,7 @@ def deploy(request: HttpRequest, principal: Principal, design_id: Any) -> HttpRe
         "region": region,
         "drawn_clouds": {found.cloud for found in regions if found.cloud},
         "placed": placed,
+        "all_placed": all_placed,
         "form": form,
         "refused": refused,
         "is_admin": principal.may(Role.ADMIN),

@@ -99,7 +99,7 @@ def test_filters_narrow_the_list_and_can_be_taken_off_one_by_one(browser: Client
     assert "web-00001" not in page
     assert 'href="?cluster=cluster-0"' in page  # the way to take "power" off
     assert 'href="?power=off"' in page
-    assert "Nothing is like this" in text(browser, "/inventory/", q="no-such-machine")
+    assert "Nothing matches these filters" in text(browser, "/inventory/", q="no-such-machine")
 
 
 def test_what_cannot_be_a_filter_is_refused_with_a_reason(browser: Client, paris: Any) -> None:
