@@ -96,14 +96,18 @@ function Where({ region, boot }: { region: Region; boot: Boot }) {
           )}
         </Field>
       ) : null}
-      <Field label={t("deploy.cloud")} hint={missing ? t("deploy.cloud_missing", { cloud: region.cloud }) : undefined}>
-        {(ids) => (
-          <Select
-            {...ids} value={target.cloud} disabled={target.deployment !== ""} onChange={(cloud) => targets.choose(region.name, { cloud })}
-            options={[{ value: "", label: t("deploy.choose_cloud") }, ...clouds.map(({ name, title }) => ({ value: name, label: title && title !== name ? `${title} (${name})` : name }))]}
-          />
-        )}
-      </Field>
+      {target.drawn ? (
+        <p className="d-drawn"><span>{t("deploy.as_drawn")}</span> <strong>{(region.clouds ?? []).join(", ")}</strong></p>
+      ) : (
+        <Field label={t("deploy.cloud")} hint={missing ? t("deploy.cloud_missing", { cloud: region.cloud }) : undefined}>
+          {(ids) => (
+            <Select
+              {...ids} value={target.cloud} disabled={target.deployment !== ""} onChange={(cloud) => targets.choose(region.name, { cloud })}
+              options={[{ value: "", label: t("deploy.choose_cloud") }, ...clouds.map(({ name, title }) => ({ value: name, label: title && title !== name ? `${title} (${name})` : name }))]}
+            />
+          )}
+        </Field>
+      )}
       {target.deployment === "" ? (
         <Field label={t("deploy.name")} hint={existing.length > 0 ? t("deploy.name_hint") : undefined}>
           {(ids) => (

@@ -81,11 +81,12 @@ export function forgetPlans(): void {
   set({ plan: {}, ...(mode === "plan" ? { mode: "none" } : {}) });
 }
 
-export function chosenTargets(boot: Boot): { region: string; title: string; target: Target }[] {
+export function chosenTargets(boot: Boot): { region: string; title: string; clouds: string[]; target: Target }[] {
   const targets = useTargets.getState();
-  return regionsOf(useDocument.getState().drawing).map((region) => ({
-    region: region.name, title: region.title, target: targetOf(region, targets, boot.deployment),
-  }));
+  return regionsOf(useDocument.getState().drawing).map((region) => {
+    const target = targetOf(region, targets, boot.deployment);
+    return { region: region.name, title: region.title, clouds: target.drawn ? region.clouds ?? [] : [target.cloud], target };
+  });
 }
 
 /** Save what is drawn, plan each region for its cloud, and paint the plans. */
@@ -105,7 +106,7 @@ export async function makePlans(boot: Boot): Promise<void> {
   try {
     let source: { version?: string; blueprint?: string } = blueprint ? { blueprint: blueprint.id } : {};
     if (draft !== null || !blueprint) {
-      const clouds = [...new Set(wanted.map(({ target }) => target.cloud))].join(", ");
+      const clouds = [...new Set(wanted.flatMap(({ clouds }) => clouds))].join(", ");
       const answer = await saveVersion({ ...(blueprint ? {} : { name: called }), message: t("deploy.planned_for", { clouds }) });
       if (!answer.ok) {
         usePlans.setState({ problem: answer.problem ?? (answer.state === "offline" ? new Unreachable(null) : null) });
@@ -123,9 +124,9 @@ export async function makePlans(boot: Boot): Promise<void> {
 }
 
 async function planFor(source: { version?: string; blueprint?: string }, region: string, target: Target): Promise<PlanOf> {
-  const { cloud, deployment, images, name } = target;
+  const { cloud, deployment, drawn, images, name } = target;
   const body = {
-    ...source, cloud,
+    ...source, ...(drawn ? {} : { cloud }),
     ...(region ? { region } : {}), ...(deployment ? { deployment } : name ? { name } : {}), ...(Object.keys(images).length ? { images } : {}),
   };
   try {

@@ -23,7 +23,7 @@ export const usePreviews = create<PreviewsState>()(() => ({ byRegion: {}, loadin
 export interface PreviewWish {
   project: string;
   compose: string;
-  cloud: string;
+  cloud: string; // "": those that the text names
   region: string;
   deployment: string;
   images: Record<string, string>;
@@ -34,7 +34,7 @@ export interface PreviewWish {
 export function askPreview(wish: PreviewWish, signal: AbortSignal): Promise<Preview> {
   const { project, compose, cloud, region, deployment, images, draft, blueprint } = wish;
   const body = {
-    project, compose, cloud,
+    project, compose, ...(cloud ? { cloud } : {}),
     ...(region ? { region } : {}),
     ...(deployment ? { deployment } : {}),
     ...(Object.keys(images).length ? { images } : {}),

@@ -12,6 +12,7 @@ export interface Target {
   deployment: string; // id
   name: string; // of a new one; "" leaves it to the portal: the design's, with the region's
   images: Record<string, string>; // service -> image, for services that only say how to build
+  drawn: boolean; // the drawing says it all: the portal reads its clouds from it, and none is sent
 }
 
 interface TargetsState {
@@ -62,11 +63,12 @@ export interface Region {
   name: string; // "" for a drawing without regions
   title: string;
   cloud: string; // the one that it is drawn for
+  clouds?: string[]; // of a drawing without regions: all that it names, so that nothing is left to choose
 }
 
 export function regionsOf(drawing: Drawing): Region[] {
   const regions = drawing.nodes.filter((node): node is RegionNode => node.kind === "region");
-  if (regions.length === 0) return [{ name: "", title: "", cloud: "" }];
+  if (regions.length === 0) return [{ name: "", title: "", cloud: drawing.clouds?.[0] ?? "", ...(drawing.clouds ? { clouds: drawing.clouds } : {}) }];
   return regions.map(({ name, title, cloud }) => ({ name, title: title || name, cloud }));
 }
 
@@ -88,6 +90,7 @@ export function targetOf(
   const existing = running.find(({ id }) => id === deployment);
   if (!existing) deployment = "";
   const drawn = usable.some(({ name }) => name === region.cloud) ? region.cloud : "";
+  if (!existing && region.clouds && drawn) return { cloud: drawn, deployment: "", name: wish.name ?? "", images: wish.images ?? {}, drawn: true };
   const cloud = existing?.cloud.name ?? wish.cloud ?? (drawn || (usable.length === 1 ? usable[0]?.name ?? "" : ""));
-  return { cloud, deployment, name: deployment ? "" : wish.name ?? "", images: wish.images ?? {} };
+  return { cloud, deployment, name: deployment ? "" : wish.name ?? "", images: wish.images ?? {}, drawn: false };
 }

@@ -85,6 +85,8 @@ export interface ServiceNode extends NodeBase {
   profiles: string[];
   restart: string;
   volumes: number;
+  /** The cloud that it names (`x-escale.place`); absent when it names none. */
+  place?: string;
 }
 
 export interface VolumeNode extends NodeBase {
@@ -114,6 +116,7 @@ export interface MachineNode extends NodeBase {
   memory: string;
   count: number; // > 1: a pool
   plain: boolean; // no service stands on it
+  place?: string; // as a service's
   collapsed: boolean;
 }
 
@@ -161,6 +164,8 @@ export interface Drawing {
   published: { service: NodeId; port: Port }[];
   problems: Problem[];
   lines: number;
+  /** The clouds that it names, the main one first; absent when a plan needs one to be chosen. */
+  clouds?: string[];
 }
 
 /** The answer of `derive`: either a drawing, or where the text is broken (then the canvas keeps the last good one). */

@@ -156,11 +156,11 @@ function wishesOf(boot: Boot, compose: string): Wish[] {
   const { draft, blueprint } = useSync.getState();
   const planning = useView.getState().panel === "plan";
   return regionsOf(drawing).flatMap((region) => {
-    const { cloud, deployment, images } = targetOf(region, targets, boot.deployment);
+    const { cloud, deployment, drawn, images } = targetOf(region, targets, boot.deployment);
     if (!cloud) return [];
     // Comparing with what runs sends the portal to the cloud: only for those who look at the plan.
     return [{
-      project: boot.project.id, compose, cloud, region: region.name, deployment: planning ? deployment : "", images,
+      project: boot.project.id, compose, cloud: drawn ? "" : cloud, region: region.name, deployment: planning ? deployment : "", images,
       draft, blueprint: blueprint?.id ?? null,
     }];
   });

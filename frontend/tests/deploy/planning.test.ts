@@ -54,6 +54,13 @@ describe("the target of a region", () => {
     expect(targetOf(region("a"), some({ chosen: { a: { deployment: "destroyed long ago" } } })).deployment).toBe("");
   });
 
+  it("needs no choice when the drawing names its clouds, but for one that there is not, and for what runs already", () => {
+    const [whole] = regionsOf({ nodes: [], clouds: ["roubaix", "paris"] } as unknown as Drawing);
+    expect(targetOf(whole!, some({ chosen: { "": { cloud: "paris" } } }))).toMatchObject({ cloud: "roubaix", drawn: true });
+    expect(targetOf(whole!, some({ clouds: [cloud("paris"), cloud("x")] }))).toMatchObject({ cloud: "", drawn: false });
+    expect(targetOf(whole!, some({ deployments: [deployment("d1", "", "paris")] }))).toMatchObject({ cloud: "paris", deployment: "d1", drawn: false });
+  });
+
   it("is asked once for a drawing without regions", () => {
     expect(regionsOf({ nodes: [] } as unknown as Drawing)).toEqual([{ name: "", title: "", cloud: "" }]);
   });
@@ -131,6 +138,14 @@ describe("planning and starting", () => {
     expect(sent[0]).toMatchObject({ url: "POST /plans/", body: { version: "v4", cloud: "paris" } });
     expect(usePaint.getState().mode).toBe("plan");
     expect(usePaint.getState().plan["service:web"]?.change).toBe("create");
+  });
+
+  it("leaves the clouds to the portal when the drawing names them, as the command line does", async () => {
+    useTargets.setState(some({}));
+    useDocument.setState({ drawing: { ...drawing, clouds: ["roubaix", "paris"] } });
+    await makePlans(boot);
+    expect(saving.wishes).toEqual([{ message: "Planned for roubaix, paris" }]);
+    expect(sent[0]?.body).toEqual({ version: "v4" });
   });
 
   it("plans the latest version when nothing was drawn", async () => {

@@ -12,7 +12,8 @@ import { circles } from "./cycles";
 import { references, targetOf } from "./edges";
 import type { Reference } from "./edges";
 import { Reader } from "./reader";
-import { serviceNode } from "./services";
+import { cloudsOf } from "./places";
+import { placeOf, serviceNode } from "./services";
 import type { Service } from "./services";
 
 export function derive(text: string): Derived {
@@ -92,6 +93,7 @@ class Deriver {
     }
     this.resources();
     this.connect(services);
+    const clouds = cloudsOf(placeOf(reader, this.extension).place ?? "", reader.nodes);
     return {
       name: reader.textAt(this.root, "name"),
       nodes: reader.nodes,
@@ -99,6 +101,7 @@ class Deriver {
       published,
       problems: reader.problems,
       lines: text === "" ? 1 : text.split("\n").length,
+      ...(clouds.length > 0 ? { clouds } : {}),
     };
   }
 
@@ -209,7 +212,7 @@ class Deriver {
         template: reader.textAt(place, "template"), cluster: reader.textAt(place, "cluster"),
         cpus: reader.textAt(place, "cpus"), memory: reader.textAt(place, "memory"),
         count: /^\d{1,6}$/.test(count) ? Number(count) : 1,
-        plain: !hosts.has(entry.key), collapsed: this.collapsed.has(id),
+        plain: !hosts.has(entry.key), collapsed: this.collapsed.has(id), ...placeOf(reader, place),
       };
       reader.nodes.push(node);
     }

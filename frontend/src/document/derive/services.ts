@@ -44,7 +44,14 @@ export function serviceNode(reader: Reader, service: Service, placed: Placed): S
     profiles: stringsOf(reader, reader.place(body.get("profiles"))),
     restart: reader.text(body.get("restart")) || reader.textAt(deploy, "restart_policy", "condition"),
     volumes: volumes && isSeq(volumes.node) ? volumes.node.items.length : 0,
+    ...placeOf(reader, own),
   };
+}
+
+/** Return the cloud that an `x-escale`, or a machine, names: a name, or `{cloud: name}`. */
+export function placeOf(reader: Reader, own: Place | null): { place?: string } {
+  const place = reader.textAt(own, "place") || reader.textAt(own, "place", "cloud");
+  return place === "" ? {} : { place };
 }
 
 function count(text: string): number {
