@@ -102,7 +102,25 @@ def write_back(
             f"({escape(one['drawn'])} → {escape(one['found'])}): {escape(one['why_not'])}"
         )
     if made["version"]:
-        render.out.print(f"Saved as version {made['version']}.")
+        render.out.print(
+            f"Saved as version {made['version']}. Plan an update to version {made['version']} to settle it: "
+            f"escale drift settle {escape(name)}",
+            soft_wrap=True,
+        )
+
+
+@drift.command("settle")
+def settle(
+    name: Name,
+    start: Annotated[bool, typer.Option("--start", help="Start the plan.")] = False,
+    wait: Wait = False,
+    as_json: AsJson = False,
+) -> None:
+    """Plan an update to the newest version of the design, such as write-back makes; with --start, do it."""
+    client = Client(read_login())
+    shown = client.get(f"/api/v1/deployments/{name}/")
+    plan, _ = client.post("/api/v1/plans/", {"deployment": shown["id"], "blueprint": shown["blueprint"]["id"]})
+    _show_plan(client, plan, start=start, wait=wait, as_json=as_json)
 
 
 @drift.command("restore")
@@ -115,6 +133,10 @@ def restore(
     """Plan what puts the drawing's values back on the cloud; with --start, do it."""
     client = Client(read_login())
     plan, _ = client.post(f"/api/v1/deployments/{name}/drift/restore/")
+    _show_plan(client, plan, start=start, wait=wait, as_json=as_json)
+
+
+def _show_plan(client: Client, plan: dict[str, Any], *, start: bool, wait: bool, as_json: bool) -> None:
     if not as_json:
         render.print_plan(plan)
     if start and not plan["empty"]:

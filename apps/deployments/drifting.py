@@ -22,7 +22,7 @@ from engine.observed import ObservedResource
 
 _POWER = {"on": "running", "off": "stopped", "suspended": "stopped"}
 _WORST = ("missing", "stopped", "unknown", "running")
-_NOT_DRIFT = frozenset({"plan.start_cycle"})
+_NOT_DRIFT = frozenset({"plan.start_cycle", "plan.restart", "plan.newer_version"})
 
 
 @dataclass(frozen=True, slots=True)

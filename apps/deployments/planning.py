@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.db.models import Max
 from django.utils.text import slugify
 
 from apps.audit.services import record
@@ -25,6 +26,7 @@ from apps.tenancy.models import Project, Role
 from engine import planner
 from engine.compose import ComposeError
 from engine.compose import Project as Drawing
+from engine.findings import Finding
 from engine.realise import realise
 from engine.resources import Owner
 
@@ -73,7 +75,23 @@ def make_plan(
     cloud = across.main_cloud(drawing, project, cloud, deployment, region)
     owner = owner_of(project, deployment_id, deployment_name)
     worked = work_out(drawing, project, cloud, owner, deployment, given, region, restore)
-    return _store(principal, project, cloud, version, deployment_id, deployment_name, "apply", given, region, worked)
+    extra = _newer(version) if restore else []
+    return _store(
+        principal, project, cloud, version, deployment_id, deployment_name, "apply", given, region, worked, extra
+    )
+
+
+def _newer(version: BlueprintVersion) -> list[Finding]:
+    """Return the warning that a design has been drawn anew since: restoring would undo what was written back."""
+    latest = version.blueprint.versions.aggregate(latest=Max("number"))["latest"]
+    if latest is None or latest <= version.number:
+        return []
+    message = (
+        f"This puts the values of version {version.number} back, and the design has version {latest}: what was "
+        f"written back or drawn since would be undone on the cloud. Plan an update to version {latest} instead, unless "
+        "that is what you want."
+    )
+    return [Finding("plan.newer_version", "warning", message)]
 
 
 def make_destroy_plan(principal: Principal, deployment: Deployment) -> Plan:
@@ -241,8 +259,10 @@ def _store(
     images: Mapping[str, str],
     region: str,
     worked: Worked | Spread,
+    extra: Sequence[Finding] = (),
 ) -> Plan:
     data = worked.to_json()
+    data["findings"].extend(finding.to_json() for finding in extra)
     require_may_read(principal, project, cloud, worked, data)
     require_may_start(principal, project, cloud, data)
     if purpose == "apply":

@@ -17,6 +17,7 @@ from apps.deployments.across import parts_json, total_price
 from apps.deployments.models import Deployment, Plan, Resource
 from apps.operations.models import Operation
 from engine import pricing
+from engine.across import joined
 
 ORDER = ("create", "update", "replace", "delete", "keep")
 KIND_ICONS = {
@@ -185,6 +186,8 @@ class Machine:
     disks: list[str]
     size: str = ""
     spot: bool = False
+    state: str = ""
+    drifted: bool = False  # the cloud has others than the drawing says, and those are shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,12 +201,17 @@ class Contents:
     others: list[Resource]
 
 
-def contents(deployments: Sequence[Deployment]) -> Contents:
-    """Return what exists of a deployment on all its clouds, as the journal has recorded it."""
+def contents(deployments: Sequence[Deployment], drift: Mapping[str, Any] | None = None) -> Contents:
+    """Return what exists of a deployment on all its clouds, as the journal has recorded it.
+
+    ``drift``: what a look at the clouds has told of its machines since, as ``drifting.drift_of``; that is shown then.
+    """
+    seen = {one["key"]: one for one in (drift or {}).get("machines", ())}
     result = Contents([], [], [], [], [])
     for resource in (row for deployment in deployments for row in _known(deployment)):
         if resource.kind == "machine":
-            result.machines.append(_machine(resource))
+            key = joined(resource.deployment.part, resource.key)
+            result.machines.append(_machine(resource, seen.get(key)))
         elif resource.kind == "volume":
             result.volumes.append(resource)
         elif resource.kind == "network":
@@ -213,6 +221,12 @@ def contents(deployments: Sequence[Deployment]) -> Contents:
         else:
             result.others.append(resource)
     return result
+
+
+def all_adopted(deployments: Sequence[Deployment]) -> bool:
+    """Tell whether a deployment has machines that ran before it, and nothing that was made for it."""
+    known = [resource for one in deployments for resource in one.resources.all()]
+    return bool(known) and all(one.kind == "machine" and one.spec.get("adopted") for one in known)
 
 
 def _known(deployment: Deployment) -> list[Resource]:
@@ -248,8 +262,12 @@ def crossings_of(operations: Sequence[Operation], deployments: Sequence[Deployme
     ]
 
 
-def _machine(resource: Resource) -> Machine:
+def _machine(resource: Resource, seen: Mapping[str, Any] | None = None) -> Machine:
     spec, facts = resource.spec, resource.facts
+    found = {one["what"]: one["found"] for one in (seen or {}).get("differences", ())}
+    spec = {**spec, **{name: int(found[name]) for name in ("cpus", "memory_mib") if name in found}}
+    missing = bool(seen and seen["state"] == "missing")
+    state = {"off": "stopped", "suspended": "suspended"}.get(found.get("power", ""), resource.state)
     return Machine(
         resource=resource,
         addresses=[str(address) for address in facts.get("addresses") or ()],
@@ -259,6 +277,8 @@ def _machine(resource: Resource) -> Machine:
         disks=[str(disk.get("volume", "")).partition(":")[2] for disk in spec.get("disks") or ()],
         size=str(spec.get("size") or ""),
         spot=bool(spec.get("spot")),
+        state="missing" if missing else state,
+        drifted=missing or bool(found),
     )
 
 

@@ -17,6 +17,10 @@ from engine.resources import Machine, OwnDisk, config_hash
 
 MARKED = "runs already: it is marked as this machine, and nothing else of it is touched"
 RELEASED = "Escale's markers are taken off, and the machine stays as it is"
+STOPPED = (
+    "it is stopped for that and started again; one without guest tools, or whose guest does not stop in time, is "
+    "switched off hard"
+)
 _SIZES = (("cpus", "CPUs", ""), ("memory_mib", "memory", " MiB"))
 
 
@@ -40,6 +44,7 @@ class Adopter:
 
     def __init__(self, now: Situation, adoptable: Mapping[str, FoundMachine], *, restore: bool) -> None:
         self.now, self.adoptable, self.restore = now, adoptable, restore
+        self._stopped: list[str] = []  # machines that run now and are stopped for their changes
 
     def plan(self, machine: Machine) -> None:
         """Add what becomes of one machine."""
@@ -64,6 +69,18 @@ class Adopter:
             )
         else:
             self._compare(machine, before, applied, found)
+
+    def warn(self) -> None:
+        """Add the finding that names the machines which run now and are stopped: once all machines are planned."""
+        if self._stopped:
+            shown = ", ".join(_shown(self._stopped, 10))
+            self.now.steps.finding(
+                "plan.restart",
+                "warning",
+                f"Running now, and stopped and started again by this plan: {shown}. What runs there is away meanwhile, "
+                "and a machine without guest tools, or whose guest does not stop in time, is switched off hard: start "
+                "the plan when that does no harm.",
+            )
 
     def _refuse(self, code: str, machine: Machine, message: str) -> None:
         self.now.steps.finding(code, "error", message)
@@ -155,6 +172,10 @@ class Adopter:
         cause = (
             "; ".join(comparison.causes) or "the drawing says what is on the cloud already; only a marker is written"
         )
+        if comparison.hardware and found.attributes.get("power") == "on":
+            self._stopped.append(machine.name)
+            comparison.details.append(("power", "on", "stopped, changed, started again"))
+            cause = f"{cause}; {STOPPED}"
         self.now.note(machine, "update", f"adopted: {cause}", comparison.details)
         self._update(machine, found, comparison, cause, starts, marked)
 
@@ -359,5 +380,5 @@ def _own_disks(
     return tuple(effective)
 
 
-def _shown(labels: Sequence[str]) -> list[str]:
-    return [*labels[:4], *([f"{len(labels) - 4} more"] if len(labels) > 4 else [])]
+def _shown(labels: Sequence[str], most: int = 4) -> list[str]:
+    return [*labels[:most], *([f"{len(labels) - most} more"] if len(labels) > most else [])]

@@ -91,6 +91,7 @@ class _Planner:
                 self.adopter.plan(machine)
             elif machine.key not in self.blocked or machine.key in verdicts:
                 self._machine(machine, verdicts.get(machine.key))
+        self.adopter.warn()
         self._order_starts()
         self.openings.balancers()
         remover = removal.Remover(self.steps, self.existing, self.prior, self.blocked, self.doomed)

@@ -48,7 +48,14 @@ def adopted_machines(declared: Mapping[str, Declared], notes: Notes) -> list[Mac
         size = (
             f"{machine.cpus} CPUs and {machine.memory_mib} MiB" if machine.cpus and machine.memory_mib else "as found"
         )
-        reason = f"a machine that runs already ({size}): it gets Escale's markers, and nothing else is touched"
+        # What the machine has now is not known here: the plan says what changes, and who is stopped for it.
+        touched = (
+            "it gets Escale's markers; where CPUs, memory or disks are drawn anew they are changed, which stops and "
+            "starts a machine that runs"
+            if machine.cpus or machine.memory_mib or machine.own_disks
+            else "it gets Escale's markers, and nothing else is touched"
+        )
+        reason = f"a machine that runs already ({size}): {touched}"
         notes.ledger(one.path, "honoured", reason, "x-escale.machines")
     return sorted(machines, key=lambda machine: machine.key)
 

@@ -310,13 +310,29 @@ def test_a_size_that_is_drawn_anew_is_an_ordinary_update(estate: Estate) -> None
     ]
     (change,) = [change for change in plan.changes if change.change == "update"]
     assert change.cause.startswith("adopted: CPUs changed: 2 -> 4")
+    assert "stopped for that and started again" in change.cause
+    assert "switched off hard" in change.cause
+    (warning,) = plan.findings
+    assert (warning.code, warning.severity) == ("plan.restart", "warning")
+    assert "by this plan: web 01." in warning.message
     estate.run(plan)
     assert (estate.found[WEB.id].cpus, estate.found[WEB.id].memory_mib) == (4, 8192)
     assert estate.plan(text).empty
 
 
+def test_nothing_else_is_said_to_be_untouched_only_where_nothing_else_can_change() -> None:
+    def told(size: str) -> str:
+        text = f"x-escale: {{machines: {{front: {{adopt: {{uuid: {WEB.id}}}{size}}}}}}}"
+        return " ".join(entry.reason for entry in draw(f"services: {{}}\n{text}").ledger)
+
+    assert "nothing else is touched" in told("")
+    assert "nothing else is touched" not in told(", cpus: 4")
+    assert "stops and starts a machine that runs" in told(", cpus: 4")
+
+
 def test_a_machine_that_is_off_is_changed_and_stays_off(estate: Estate) -> None:
     text = drawing(*ESTATE).replace("cpus: 8", "cpus: 6")
+    assert not estate.plan(text).findings, "nobody is stopped"
     assert estate.run(estate.plan(text)) == ["machine:db/machine.update"]
     assert estate.found[DB.id].power == "off"
 

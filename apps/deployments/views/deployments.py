@@ -72,7 +72,7 @@ def detail(request: HttpRequest, principal: Principal, deployment_id: Any) -> Ht
     latest = deployment.version.blueprint.versions.aggregate(latest=Max("number"))["latest"]
     context = {
         "deployment": deployment,
-        "contents": showing.contents(everywhere),
+        "contents": showing.contents(everywhere, drift.body if drift and drift.state == "drifted" else None),
         "everywhere": everywhere if len(everywhere) > 1 else [],
         "down": [one.cloud for one in everywhere if (one.cloud.health or {}).get("ok") is False],
         "crossings": showing.crossings_of(operations, everywhere),
@@ -81,6 +81,7 @@ def detail(request: HttpRequest, principal: Principal, deployment_id: Any) -> Ht
         "latest": latest,
         "may_write": principal.may(Role.ARCHITECT, deployment.project),
         "gone": deployment.state == "destroyed",
+        "all_adopted": showing.all_adopted(everywhere),
         "price": showing.price_of_all(everywhere),
         "drift": drift,
         "writable": drift is not None and any(one["writable"] for one in drift.body.get("differences", ())),

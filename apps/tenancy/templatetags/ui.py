@@ -98,6 +98,7 @@ STATES: Mapping[str, Mapping[str, tuple[str, str, Any]]] = {
         "present": ("good", "check", pgettext_lazy("resource", "Present")),
         "running": ("good", "power", pgettext_lazy("resource", "On")),
         "stopped": ("quiet", "power", pgettext_lazy("resource", "Off")),
+        "suspended": ("quiet", "player-pause", pgettext_lazy("resource", "Suspended")),
         "missing": ("danger", "alert-triangle", pgettext_lazy("resource", "Missing")),
     },
     "drift": {

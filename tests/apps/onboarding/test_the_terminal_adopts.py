@@ -102,6 +102,13 @@ def test_drift_is_shown_written_back_and_restored(
     assert "Saved" not in preview.output
     kept = escale("drift", "write-back", "legacy")
     assert "Saved as version 2." in kept.output
+    assert "escale drift settle legacy" in kept.output
+    undoing = escale("drift", "restore", "legacy")
+    assert "plan.newer_version" in undoing.output
+    assert "plan.restart" not in undoing.output, "it is off now"
+    settling = escale("drift", "settle", "legacy")
+    assert settling.exit_code == 0, settling.output
+    assert "plan.newer_version" not in settling.output
     restored = escale("drift", "restore", "legacy", "--start", "--json")
     assert restored.exit_code == 0, restored.output
     assert drive(json.loads(restored.stdout)["operation"]).state == "succeeded"
