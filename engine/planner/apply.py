@@ -386,7 +386,7 @@ def _stands_on(machine: Machine) -> list[str]:
 
 
 def _content(machine: Machine) -> list[tuple[str, str, str]]:
-    size = f"{machine.cpus} CPUs, {machine.memory_mib} MiB"
+    size = f"{machine.cpus} CPU{'' if machine.cpus == 1 else 's'}, {machine.memory_mib} MiB"
     if machine.size:
         size = f"{machine.size}{' (spot)' if machine.spot else ''}: {size}"
     details = [("template", "", machine.template), ("size", "", size)]

@@ -437,3 +437,15 @@ def test_a_machine_that_runs_and_was_never_heard_of_is_asked_for(
     (fresh,) = far_control.things("machine")
     assert f"db:{address}" in str(read_file(fresh["data"]["userdata"], "/opt/escale/compose.yaml"))
     assert plan(bob, deployment=spread["id"])["empty"] is True
+
+
+def test_a_drawing_that_places_all_of_itself_asks_for_no_cloud(bob: Person, paris: Any, blueprint: Any) -> None:
+    drawing = (
+        "services:\n  {}:\n    image: nginx:1.27\n    x-escale: {{place: paris}}\n  other:\n    image: nginx:1.27\n{}"
+    )
+    for number, (rest, all_of_it) in enumerate((("    x-escale: {place: paris}\n", True), ("", False))):
+        made = blueprint(drawing.format("web", rest), name=f"placed-{number}")
+        page = bob.browser.get(f"/designs/{made['id']}/deploy/").content.decode()
+        assert ("The drawing places all of it itself" in page) == all_of_it
+        assert ('type="hidden" name="cloud" value="paris"' in page) == all_of_it
+        assert ('type="radio" name="cloud"' in page) != all_of_it
