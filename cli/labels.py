@@ -88,6 +88,9 @@ def show_label(
         for line in (label["statement"], label["why"]):
             if line:
                 render.out.print(f"  {line}", markup=False)
+    if newest is None and client.get(f"/api/v1/clouds/{cloud}/")["kind"] in WITHOUT_PROBES:
+        render.out.print("No label is offered for this kind of cloud.")
+        return
     if newest is None:
         render.out.print(f"No runs yet: `escale labels run {cloud}` makes one.")
         return
@@ -150,6 +153,8 @@ def verify_report(
         raise typer.Exit(1)
 
 
+WITHOUT_PROBES = frozenset({"aws"})
+"""Kinds of clouds that no label is offered for."""
 _IN_FORCE = ("valid", "expiring", "unconfirmed")
 
 

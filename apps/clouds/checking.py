@@ -211,13 +211,13 @@ def prices(problems: Problems, value: Any) -> dict[str, str]:
     if isinstance(currency, str) and _CURRENCY.fullmatch(currency.strip().upper()):
         kept["currency"] = currency.strip().upper()
     else:
-        problems.add("prices.currency", _("is not the three letters of a currency, such as EUR"))
+        problems.add("prices.currency", _("is needed with prices - type the three letters of a currency, such as EUR"))
     for key in RATES:
         rate = _rate(value.get(key))
         if rate is None:
             problems.add(
                 f"prices.{key}",
-                _("is not an amount from 0 with at most 6 decimals - give 0 for what costs nothing"),
+                _("is needed with prices - type an amount from 0 with at most 6 decimals; 0 for what costs nothing"),
             )
         else:
             kept[key] = rate

@@ -200,7 +200,11 @@ register_kind(
         "fake",
         _("Fake cloud, for trying things"),
         _("It exists only in a file of the sandbox."),
-        {name: words for name, words in _FLAVOURS.items() if name != "evs"},
+        {
+            name: (title, _("Pretended, in the sandbox alone: no machine of it is real."))
+            for name, (title, _summary) in _FLAVOURS.items()
+            if name != "evs"
+        },
         certificate=False,
         sandbox_only=True,
     )

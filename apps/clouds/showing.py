@@ -31,10 +31,13 @@ class Line:
     items: tuple[tuple[str, str], ...] = field(default=())
 
 
-def health(cloud: Cloud, circuit: Mapping[str, Any] | None = None, *, inside: bool = True) -> dict[str, Any] | None:
+def health(
+    cloud: Cloud, circuit: Mapping[str, Any] | None = None, *, inside: bool = True, full: bool = True
+) -> dict[str, Any] | None:
     """Return the last probe's answer with the circuit's state, or None when there was none.
 
-    ``inside`` False: for those that a cloud is shared with. Texts of the cloud's own name its address and its user.
+    ``inside`` False: for those that a cloud is shared with; ``full`` False: for those who do not administer it. Texts
+    of the cloud's own trouble name its address and its user.
     """
     if not cloud.health:
         return None
@@ -46,6 +49,8 @@ def health(cloud: Cloud, circuit: Mapping[str, Any] | None = None, *, inside: bo
             "facts": {},
             "findings": [],
         }
+    elif not full and not shown.get("ok"):
+        shown["summary"] = _("It does not answer as it should; an administrator can see why.")
     return {**shown, "circuit": dict(circuit if circuit is not None else circuits.CLOSED)}
 
 

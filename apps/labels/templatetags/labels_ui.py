@@ -13,6 +13,7 @@ from apps.clouds.models import Cloud
 from apps.labels.models import Label
 from apps.labels.standing import standing
 from apps.tenancy.templatetags.ui import STATES
+from connectors.probing import of_kind
 
 register = template.Library()
 
@@ -129,7 +130,9 @@ def label_panel(context: dict[str, Any], cloud: Cloud) -> dict[str, Any]:
     """Show on a cloud's page what label it has, and the way to its runs."""
     rows = list(Label.objects.filter(cloud=cloud).shown().select_related("cloud__organization", "run")[:5])
     chosen = next((row for row in rows if row.state == "valid"), rows[0] if rows else None)
-    return {"cloud": cloud, "label": chosen, "state": standing(chosen).state if chosen else "none"}
+    offered = bool(of_kind(cloud.kind, cloud.flavour))
+    state = standing(chosen).state if chosen else "none"
+    return {"cloud": cloud, "label": chosen, "state": state, "offered": offered}
 
 
 @register.filter

@@ -168,3 +168,21 @@ def test_an_endpoint_in_the_options_is_an_address_like_any_other(alice):
             alice.principal, cloud, options={"region": "eu-west-1", "endpoint_url": "https://thief.example"}
         )
     assert caught.value.code == "cloud.credential_needed"
+
+
+def test_a_cloud_in_use_offers_no_removal(alice, paris, monkeypatch):
+    from apps.clouds import services
+
+    monkeypatch.setattr(services, "_uses", [lambda cloud: ["shop"]])
+    page = alice.browser.get("/clouds/paris/remove/").content.decode()
+    assert "shop" in page
+    assert 'name="confirm"' not in page
+
+
+def test_only_administrators_read_why_a_cloud_fails(alice, viewer, paris):
+    secret = "svc@vsphere.local was refused at vc.example"
+    paris.health = {"ok": False, "summary": secret, "code": "cloud.not_authenticated", "facts": {}, "findings": []}
+    paris.save()
+    for path in ("/clouds/", "/clouds/paris/"):
+        assert secret in alice.browser.get(path).content.decode()
+        assert secret not in viewer.browser.get(path).content.decode()

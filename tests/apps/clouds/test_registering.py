@@ -109,3 +109,23 @@ def test_a_removed_cloud_forgets_its_credential_and_frees_its_name(alice, paris,
 def test_the_fake_cloud_exists_only_in_the_sandbox(alice, make_cloud, settings):
     settings.SANDBOX = False
     assert params(lambda: make_cloud(alice)) == {"kind"}
+
+
+def test_a_credential_that_was_tried_leaves_what_the_trial_found(alice, paris):
+    paris.health = {"ok": False, "summary": "The password is wrong", "code": "cloud.not_authenticated"}
+    paris.save()
+    from tests.apps.clouds.conftest import PASSWORD
+
+    services.rotate_credential(alice.principal, paris, "escale@vsphere.local", PASSWORD)
+    assert Cloud.objects.get(pk=paris.pk).health["ok"] is True
+    services.update_cloud(alice.principal, paris, username="escale@vsphere.local", password=PASSWORD)
+    assert Cloud.objects.get(pk=paris.pk).health is None
+
+
+def test_a_cloud_that_moves_takes_the_coordinates_of_its_new_place(alice, paris):
+    services.update_cloud(alice.principal, paris, region="Paris", latitude=None, longitude=None)
+    there = services.find_cloud(alice.principal, "paris")
+    moved = services.update_cloud(alice.principal, there, region="Frankfurt")
+    assert moved.latitude is not None
+    assert moved.latitude != there.latitude
+    assert services.update_cloud(alice.principal, moved, region="Nowhere at all").latitude is None
