@@ -4,6 +4,8 @@ import { afterEach, describe, expect, it } from "vitest";
 
 import type { Schemas } from "../../src/api/client";
 import { CloudFigures, Crossings } from "../../src/deploy/Across";
+import { DrawnPlace } from "../../src/deploy/section";
+import type { DrawingNode } from "../../src/document/types";
 
 const price = (monthly: string, currency: string) => ({ currency, monthly, hourly: "0", monthly_before: null, lines: [], note: "" }) as unknown as Schemas["Price"];
 const part = (name: string, cost: Schemas["Price"] | null, cpus: number) => ({
@@ -65,5 +67,14 @@ describe("what crosses a border", () => {
 
   it("is not spoken of where nothing does", () => {
     expect(render(<Crossings crossings={[]} />).container.textContent).toBe("");
+  });
+});
+
+describe("the cloud that a service names", () => {
+  it("is shown with it, and nothing is where it names none", () => {
+    render(<DrawnPlace node={{ kind: "service", place: "ireland" } as DrawingNode} />);
+    screen.getByText("ireland");
+    cleanup();
+    expect(render(<DrawnPlace node={{ kind: "service" } as DrawingNode} />).container.textContent).toBe("");
   });
 });

@@ -51,13 +51,13 @@ export const Card = memo(function Card({ id, data, isConnectable }: NodeProps<Ca
 });
 
 function Facts({ node }: { node: ServiceNode }) {
-  const size = [node.cpus === "" ? "" : t("canvas.cpus", { cpus: node.cpus }), node.memory].filter(Boolean).join(" · ");
+  const size = [node.cpus === "" ? "" : t("canvas.cpus", { cpus: node.cpus }), node.memory, node.place].filter(Boolean).join(" · ");
   return (
     <div className="d-facts">
       <span className={node.replicas === 1 ? "d-quiet" : ""} title={t("canvas.replicas", { count: node.replicas })}>
         ×{node.replicas}
       </span>
-      <span>{size}</span>
+      <span title={node.place}>{size}</span>
     </div>
   );
 }
