@@ -212,3 +212,15 @@ def test_the_sandbox_s_command_labels_and_is_refused_elsewhere(
     settings.SANDBOX = False
     with pytest.raises(CommandError):
         call_command("label_sandbox", organization="acme")
+
+
+def test_a_kind_without_probes_is_told_once_and_offers_no_run(alice: Person, paris: Any) -> None:
+    from cli.labels import WITHOUT_PROBES
+    from connectors.probing import of_kind
+
+    assert not any(of_kind(kind, "") for kind in WITHOUT_PROBES)
+    type(paris).objects.filter(pk=paris.pk).update(kind="aws", flavour="aws")
+    page = alice.browser.get("/clouds/paris/label/").content.decode()
+    assert page.count("No label is offered for this kind of cloud") == 1
+    assert "Nothing has been proved yet" not in page
+    assert 'href="/clouds/paris/label/"' not in alice.browser.get("/clouds/paris/").content.decode()
