@@ -121,9 +121,17 @@ def test_drift_is_shown_side_by_side_with_both_ways_out(
     assert "Not compared yet" in text(bob.browser.get(here))
     assert bob.browser.post(here + "drift/")["Location"] == here
     assert "What runs is as it is drawn" in text(bob.browser.get(here))
-    control.change(estate[0], cpus=6, power="off")
+    control.change(estate[0], cpus=6, power="suspended")
     bob.browser.post(here + "drift/")
     shown = text(bob.browser.get(here))
+    table = shown[shown.index('id="machines-title"') :].partition("</table>")[0]
+    for found in ("Suspended", "Drifted", "6 CPUs"):
+        assert found in table, "the table says what was found"
+    assert "Destroy…" not in shown
+    assert "Release…" in shown
+    letting_go = text(bob.browser.get(bob.browser.post(here + "destroy/")["Location"]))
+    assert "Release the machines of" in letting_go
+    assert "stay as they are" in letting_go
     for word in ("Drifted", "6 CPUs", "Write back into the drawing…", "Restore what is drawn…"):
         assert word in shown
     assert "Drifted" in text(bob.browser.get("/deployments/"))

@@ -181,6 +181,9 @@ def _show(request: HttpRequest, principal: Principal, plan: Plan, refused: Fault
         "remarks": [item for item in told if item.finding["severity"] == "info"],
         "blocked": blocked,
         "empty": not body["actions"],
+        "only_released": bool(body["actions"])
+        and all(action["verb"] == "machine.release" for action in body["actions"]),
+        "left_alone": any(finding["code"] == "plan.drift_kept" for finding in body["findings"]),
         "shares": shares,
         "several": shares if len(shares) > 1 else [],
         "crossings": showing.titled(body.get("crossings", ()), titles),
