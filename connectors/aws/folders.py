@@ -14,6 +14,8 @@ from engine.plan import Action
 
 DEFAULT_CIDR = "10.96.0.0/16"
 _WHOLE = "0.0.0.0/0"
+_FORGOTTEN_S = 60.0
+"""A gateway that is not to be seen for so long was taken away, and another one is made."""
 
 
 def create(cloud: Cloud, action: Action, key: str) -> Outcome:
@@ -29,7 +31,7 @@ def create(cloud: Cloud, action: Action, key: str) -> Outcome:
     if found is None and time.time() < cloud.memory.uncertain.get(key, 0.0):
         return note.running("looking for what a broken call may have made")
     if found is None:
-        return note.on(_make(cloud, note)["VpcId"]).running("the VPC is being made")
+        return note.on(_make(cloud, note)["VpcId"], fresh=True).running("the VPC is being made")
     note = note.on(found["VpcId"])
     return patient(cloud, note, lambda: advance(cloud, note, Seen(vpcs={note.thing: found})))
 
@@ -69,9 +71,16 @@ def advance(cloud: Cloud, note: Note, seen: Seen) -> Outcome:
         return note.running("the VPC is being made")
     marks = markers.read(vpc)
     if not marks.get("hash"):
-        gateway = _gateway(cloud, note, vpc["VpcId"])
-        if gateway is None:
-            return note.running("the internet gateway is being made")
+        try:
+            gateway, attached = _gateway(cloud, note, vpc["VpcId"])
+        except ConnectorError as error:
+            if not error.maybe_done:
+                raise
+            # What was done unheard is listed after a while; until then no other is made.
+            return note.on(unheard=time.time()).running("looking for what a broken call may have made")
+        if not attached:
+            # Kept in the handle: a gateway that was just made is not listed yet, and would be made again.
+            return note.on(gateway=gateway).running("the internet gateway is being made")
         _route(cloud, vpc["VpcId"], gateway)
         other = _younger(cloud, note, vpc["VpcId"])
         if other:
@@ -87,27 +96,26 @@ def advance(cloud: Cloud, note: Note, seen: Seen) -> Outcome:
     )
 
 
-def _gateway(cloud: Cloud, note: Note, vpc: str) -> str | None:
+def _gateway(cloud: Cloud, note: Note, vpc: str) -> tuple[str, bool]:
+    """Return the VPC's gateway, made if there is none, and whether it is attached yet; empty while it is looked for."""
     attached = cloud.ec2("DescribeInternetGateways", Filters=[{"Name": "attachment.vpc-id", "Values": [vpc]}])
     if attached["InternetGateways"]:
-        return str(attached["InternetGateways"][0]["InternetGatewayId"])
-    loose = [
-        each
-        for each in cloud.ec2("DescribeInternetGateways", Filters=markers.filters(note.owner, note.resource))[
-            "InternetGateways"
-        ]
-        if not each.get("Attachments")
-    ]
-    if not loose:
+        return str(attached["InternetGateways"][0]["InternetGatewayId"]), True
+    gateway = str(note.data.get("gateway") or "") or _loose_gateway(cloud, note)
+    last = float(note.data.get("unheard") or (0 if note.data.get("fresh") else note.since))
+    if not gateway and time.time() - last < cloud.settle_s:
+        return "", False  # a call that broke before may have made one that is not listed yet
+    if not gateway:
         tags = markers.of(note.owner, note.resource, note.key, note.data["path"])
         made = cloud.ec2("CreateInternetGateway", TagSpecifications=markers.specification(["internet-gateway"], tags))
-        loose = [made["InternetGateway"]]
-    gateway = str(loose[0]["InternetGatewayId"])
+        gateway = str(made["InternetGateway"]["InternetGatewayId"])
     try:
         cloud.ec2("AttachInternetGateway", InternetGatewayId=gateway, VpcId=vpc)
     except Complaint as complaint:
         if faults.gone(complaint.code):
-            return None  # not to be seen yet
+            return (
+                gateway if note.age_s < _FORGOTTEN_S else ""
+            ), False  # not to be seen yet, or taken away by somebody
         if complaint.code not in ("Resource.AlreadyAssociated", "InvalidParameterValue"):
             raise
         # Another try was faster with a gateway of its own.
@@ -115,8 +123,20 @@ def _gateway(cloud: Cloud, note: Note, vpc: str) -> str | None:
         ids = [str(each["InternetGatewayId"]) for each in attached["InternetGateways"]]
         if ids and gateway not in ids:
             cloud.unless_gone("DeleteInternetGateway", "DependencyViolation", InternetGatewayId=gateway)
-        return ids[0] if ids else None
-    return gateway
+        return (ids[0], True) if ids else (gateway, False)
+    return gateway, True
+
+
+def _loose_gateway(cloud: Cloud, note: Note) -> str:
+    """Return the gateway of this step that stands alone, by its tags."""
+    loose = [
+        each
+        for each in cloud.ec2("DescribeInternetGateways", Filters=markers.filters(note.owner, note.resource))[
+            "InternetGateways"
+        ]
+        if not each.get("Attachments")
+    ]
+    return str(loose[0]["InternetGatewayId"]) if loose else ""
 
 
 def _route(cloud: Cloud, vpc: str, gateway: str) -> None:

@@ -25,6 +25,12 @@ from engine.resources import digest
 HOSTILE = "<script>alert('x')</script>"
 HOSTILE_ATTRIBUTE = '"><img src=x onerror=alert(1)>'
 
+OWNER = {
+    "organization_id": str(uuid.UUID(int=1)), "organization": "acme",
+    "project_id": str(uuid.UUID(int=2)), "project": "shop",
+    "deployment_id": str(uuid.UUID(int=3)), "deployment": "shop",
+}  # fmt: skip
+
 COMPOSE = """\
 # The shop: a page, an API and its database.
 name: shop
@@ -233,7 +239,8 @@ def _body(changes: list[dict[str, Any]], actions: list[dict[str, Any]], **more: 
                    "reason": "No service uses the default network, so none is made."})  # fmt: skip
     return {"format": 1, "hash": digest(actions), "target": "paris", "base": "base", "counts": counts, "ledger": ledger,
             "requirements": {"machines": 3, "cpus": 6, "memory_mib": 7168, "disk_gib": 80, "networks": 2},
-            "findings": [], "changes": changes, "actions": actions, "desired": {}, "owner": {}, **more}  # fmt: skip
+            "findings": [], "changes": changes, "actions": actions, "desired": {},
+            "owner": OWNER, **more}  # fmt: skip
 
 
 def _create_changes() -> list[dict[str, Any]]:
