@@ -1946,6 +1946,7 @@ export interface components {
             readonly credential: {
                 [key: string]: unknown;
             } | null;
+            readonly projects: string[];
             /** Format: date-time */
             readonly created_at: string;
         };
@@ -3189,6 +3190,8 @@ export interface components {
             /** @description Replaces all limits; null or {} takes them away. */
             limits?: components["schemas"]["LimitsRequest"] | null;
             enabled?: boolean;
+            /** @description Slugs of those own projects that alone may deploy to it; [] for all. */
+            projects?: string[];
             username?: string;
             password?: string;
         };

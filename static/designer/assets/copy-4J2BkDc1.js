@@ -1,1 +1,0 @@
-import{t as e}from"./view-BK_wYCK5.js";async function t(t){try{await navigator.clipboard.writeText(t),e.getState().say({key:`editor.copied`})}catch{e.getState().say({key:`editor.not_copied`},`refused`)}}export{t};

@@ -1,0 +1,1 @@
+import{t as e}from"./view-5YXCQxtc.js";async function t(t){try{await navigator.clipboard.writeText(t),e.getState().say({key:`editor.copied`})}catch{e.getState().say({key:`editor.not_copied`},`refused`)}}export{t};

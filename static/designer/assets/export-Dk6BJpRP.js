@@ -1,1 +1,0 @@
-export{n as download}from"./Print-BDW38U5Y.js";

@@ -1,0 +1,1 @@
+export{n as download}from"./Print-Blo5WCJb.js";

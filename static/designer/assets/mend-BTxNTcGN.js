@@ -1,0 +1,1 @@
+import{a as e}from"./gestures-D97vKAcz.js";async function t(t){await e({do:`fix`,fix:t})}export{t};

@@ -1,1 +1,0 @@
-import{a as e}from"./gestures-tpEAb5gC.js";async function t(t){await e({do:`fix`,fix:t})}export{t};
