@@ -48,6 +48,7 @@ class AwsBench:
     creates_running = True
     snapshots_hold_disks = False
     shows_progress = False
+    tells_hosts = False
 
     def __init__(self, aws: Aws) -> None:
         self.aws = aws
@@ -126,6 +127,9 @@ class AwsBench:
 
     def hold(self, volume: Mapping[str, Any]) -> str:
         holder = self._run(f"somebody-elses-{uuid.uuid4().hex[:6]}", self._subnet("backend"))
+        self.client("ec2").get_waiter("instance_running").wait(
+            InstanceIds=[holder], WaiterConfig={"Delay": 1, "MaxAttempts": 30}
+        )
         self.client("ec2").attach_volume(VolumeId=volume["external_id"], InstanceId=holder, Device="/dev/sdf")
         return holder
 

@@ -37,6 +37,7 @@ class Bench(Protocol):
     creates_running: bool  # machines run once they are made, as on clouds that know no stopped birth
     snapshots_hold_disks: bool  # a disk with a snapshot cannot be taken off its machine
     shows_progress: bool
+    tells_hosts: bool  # False: the cloud says nothing of what its machines run on
 
     def access(self, **changes: Any) -> Access: ...
     def connect(self, **changes: Any) -> Connector: ...

@@ -120,7 +120,9 @@ class ConnectorContract:
         assert template.disk_gib > 0
         assert bench.network in {fact.name for fact in inventory.networks}
         assert bench.datastore in {fact.name for fact in inventory.datastores}
-        assert all(fact.hosts and fact.memory_mib > fact.memory_used_mib for fact in inventory.clusters)
+        assert inventory.clusters
+        assert all(fact.memory_mib > fact.memory_used_mib for fact in inventory.clusters)
+        assert all(bool(fact.hosts) == bench.tells_hosts for fact in inventory.clusters)
         assert json.loads(json.dumps(inventory.to_json()))
 
     def test_it_probes_a_healthy_cloud(self, connector: Connector) -> None:

@@ -27,6 +27,7 @@ class FakeBench:
     creates_running = False
     snapshots_hold_disks = True
     shows_progress = True
+    tells_hosts = True
 
     def __init__(self, state: Path, **options: Any) -> None:
         self.state, self.control, self.options = state, Control(str(state)), options

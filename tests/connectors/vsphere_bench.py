@@ -46,6 +46,7 @@ class VsphereBench:
     creates_running = False
     snapshots_hold_disks = True
     shows_progress = True
+    tells_hosts = True
 
     def __init__(self, simulator: Simulator, breaker: Breaker) -> None:
         self.simulator, self.breaker = simulator, breaker
