@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import http.client
-import os
-import select
 import ssl
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -14,11 +11,11 @@ from urllib.parse import urlsplit
 
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
-from connectors.aws.trust import Connection, Trust
+from connectors import wire
 from connectors.base import Access, ConnectorError
+from connectors.trust import Trust, refusal
 
 _IDLE_S = 20.0
-_POOL_SIZE = 8
 _MAX_BYTES = 64 << 20
 
 
@@ -45,8 +42,7 @@ class Transport:
 
     def __init__(self, access: Access) -> None:
         self._trust, self.timeout_s = Trust(access), access.timeout_s
-        self._idle: dict[tuple[str, int], list[Connection]] = {}
-        self._lock, self._pid = threading.Lock(), os.getpid()
+        self._pool = wire.Pool(self._trust, access.timeout_s, _IDLE_S)
         self.skew_s = 0.0  # what the server's clock is ahead of ours, by its last answer
 
     def send(self, request: AWSPreparedRequest) -> AWSResponse:
@@ -70,42 +66,38 @@ class Transport:
 
     def close(self) -> None:
         """Drop the connections that rest."""
-        with self._lock:
-            idle = [connection for pool in self._idle.values() for connection in pool]
-            self._idle.clear()
-        for connection in idle:
-            connection.close()
+        self._pool.close()
 
     def _exchange(
         self, host: str, port: int, request: Any, path: str, deadline: float
     ) -> tuple[int, Mapping[str, str], bytes]:
-        connection = self._take(host, port)
+        connection, _ = self._pool.take(host, port)
         sent = False
         try:
             if connection.sock is None:
-                connection.timeout = _left(deadline)
+                connection.timeout = wire.left(deadline)
                 connection.connect()
-            connection.sock.settimeout(_left(deadline))
+            connection.sock.settimeout(wire.left(deadline))
             sent = True
             headers = {_text(name): _text(value) for name, value in request.headers.items()}
             connection.request(request.method, path, request.body or None, headers)
             began = time.time()
             response = connection.getresponse()
-            content = _read(connection, response, deadline)
+            content = wire.read(connection, response, deadline, _MAX_BYTES)
             self._compare_clocks(response.headers.get("Date"), (began + time.time()) / 2)
         except ConnectorError:
             connection.close()
             raise
         except ssl.SSLCertVerificationError as error:
             connection.close()
-            raise self._trust.refusal(host, port, error, self.timeout_s) from None
+            raise refusal(host, port, error, self.timeout_s, self._trust.addresses) from None
         except (OSError, http.client.HTTPException) as error:
             connection.close()
             raise _unreachable(host, port, error, self.timeout_s, sent) from None
         if response.will_close:
             connection.close()
         else:
-            self._give_back(connection)
+            self._pool.give_back(connection)
         return response.status, dict(response.headers.items()), content
 
     def _compare_clocks(self, told: str | None, ours: float) -> None:
@@ -116,28 +108,6 @@ class Transport:
             self.skew_s = parsedate_to_datetime(told or "").timestamp() + 0.5 - ours
         except (TypeError, ValueError):
             return
-
-    def _take(self, host: str, port: int) -> Connection:
-        with self._lock:
-            if self._pid != os.getpid():
-                # The parent's sockets are shared with it: closing them here would say goodbye in its name.
-                self._idle, self._pid = {}, os.getpid()
-            pool = self._idle.get((host, port), [])
-            while pool:
-                connection = pool.pop()
-                if time.monotonic() - connection.used_at < _IDLE_S and not _ended(connection):
-                    return connection
-                connection.close()
-        return self._trust.connection(host, port, self.timeout_s)
-
-    def _give_back(self, connection: Connection) -> None:
-        connection.used_at = time.monotonic()
-        with self._lock:
-            pool = self._idle.setdefault((connection.host, connection.port), [])
-            if len(pool) < _POOL_SIZE and self._pid == os.getpid():
-                pool.append(connection)
-                return
-        connection.close()
 
 
 def _unreachable(host: str, port: int, error: Exception, timeout_s: float, sent: bool) -> ConnectorError:
@@ -161,40 +131,3 @@ def _unreachable(host: str, port: int, error: Exception, timeout_s: float, sent:
 
 def _text(value: Any) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
-
-
-def _left(deadline: float) -> float:
-    left = deadline - time.monotonic()
-    if left <= 0:
-        raise TimeoutError("deadline")
-    return left
-
-
-def _read(connection: Connection, response: http.client.HTTPResponse, deadline: float) -> bytes:
-    """Read a body piece by piece, so that a server that drips bytes meets the deadline all the same."""
-    pieces: list[bytes] = []
-    size = 0
-    while True:
-        if connection.sock is not None:
-            connection.sock.settimeout(_left(deadline))
-        piece = response.read1(1 << 16)
-        if not piece:
-            break
-        size += len(piece)
-        if size > _MAX_BYTES:
-            raise http.client.HTTPException("response too large")
-        pieces.append(piece)
-    if response.length:  # fewer bytes than announced
-        raise http.client.IncompleteRead(b"", response.length)
-    response.read()  # mark it as finished, so that the connection can be used again
-    return b"".join(pieces)
-
-
-def _ended(connection: Connection) -> bool:
-    """Tell whether the server has closed a connection at rest (or said something unasked)."""
-    if connection.sock is None:
-        return True
-    try:
-        return bool(select.select([connection.sock], [], [], 0)[0])
-    except (OSError, ValueError):
-        return True

@@ -50,7 +50,7 @@ class PinnedConnection(http.client.HTTPSConnection):
                 "cloud.trust",
                 f"{self.host}:{self.port} presented a certificate with the SHA-256 fingerprint {_colons(presented)}, "
                 f"but {_colons(self._pin)} is pinned - the certificate was renewed, or somebody stands in between - "
-                "compare it with the one that the vCenter itself shows, and pin the new one only if they agree",
+                "compare it with the one that the server itself shows, and pin the new one only if they agree",
                 permanent=True,
             )
 
@@ -58,8 +58,9 @@ class PinnedConnection(http.client.HTTPSConnection):
 class Trust:
     """How one cloud proves what it is: by a pinned certificate, by a CA file, or by the system's CAs.
 
-    Environment variables (``SSL_CERT_FILE``, ``REQUESTS_CA_BUNDLE``, proxies) have no say: what is trusted
-    depends on the cloud's settings alone. ``ValueError`` texts become ``cloud.invalid``.
+    Environment variables (``SSL_CERT_FILE``, ``REQUESTS_CA_BUNDLE``, ``AWS_CA_BUNDLE``, proxies) have no say: what is
+    trusted depends on the cloud's settings alone. There is no unverified mode. ``ValueError`` texts become
+    ``cloud.invalid``.
     """
 
     def __init__(self, access: Access) -> None:
@@ -100,7 +101,7 @@ def refusal(
     return ConnectorError(
         "cloud.trust",
         f"The certificate of {host}:{port} is not trusted{fingerprint} - {error.verify_message or 'it is not valid'} - "
-        "give the cloud its CA certificate, or pin this fingerprint after you compared it on the vCenter",
+        "give the cloud its CA certificate, or pin this fingerprint after you compared it with the server's own",
         permanent=True,
     )
 
