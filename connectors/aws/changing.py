@@ -7,7 +7,7 @@ from typing import Any
 from connectors.aws import guest, machine, markers
 from connectors.aws.adoption import refuse_adopted
 from connectors.aws.cloud import Cloud, Facts, vanished
-from connectors.aws.making import size_for
+from connectors.aws.making import disks_of, size_for
 from connectors.aws.notes import Note
 from connectors.aws.power import alive
 from connectors.aws.seen import Seen, patient
@@ -24,17 +24,11 @@ def update(cloud: Cloud, action: Action, key: str) -> Outcome:
     told = guest.fingerprint(userdata)
     if markers.read(found).get("told") != told:
         cloud.memory.remember(key, userdata)
-    disks: list[list[str]] = []
-    for position, mount in enumerate(wanted.disks):
-        identity = action.inputs.get(mount.volume, {}).get("external_id")
-        if not identity:
-            raise vanished(f"The disk of {mount.volume}")
-        disks.append([str(identity), machine.device(mount.unit, position)])
     firewall = action.inputs.get(wanted.firewall or "", {}).get("external_id")
     note = Note("machine.update", key, action.resource, action.owner, found["InstanceId"]).on(
         size=f"{wanted.cpus}/{wanted.memory_mib}/{size.name}",
         told=told,
-        disks=disks,
+        disks=disks_of(action, wanted),
         hash=machine.marked_hash(action),
         path=str(action.inputs.get("folder:deployment", {}).get("path", "")),
         **({"firewall": str(firewall)} if firewall else {}),

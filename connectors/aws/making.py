@@ -26,7 +26,7 @@ def create(cloud: Cloud, action: Action, key: str) -> Outcome:
     """Run the instance, or go on with the one that this step, or an equal one, has made."""
     wanted = machine.desired(action)
     note = Note("machine.create", key, action.resource, action.owner)
-    note = note.on(hash=machine.marked_hash(action), path=_path(action), disks=_disks(action, wanted))
+    note = note.on(hash=machine.marked_hash(action), path=_path(action), disks=disks_of(action, wanted))
     if _wants_elastic(cloud, action, wanted):
         note = note.on(elastic=True)
     found = machine.of_resource(cloud, action.owner, action.resource)
@@ -260,7 +260,8 @@ def _address(text: str, cidr: str, network: str) -> str:
     )
 
 
-def _disks(action: Action, wanted: Machine) -> list[list[str]]:
+def disks_of(action: Action, wanted: Machine) -> list[list[str]]:
+    """Return [volume id, device] of the data disks that a machine is to have; ConnectorError when one is gone."""
     disks: list[list[str]] = []
     for position, mount in enumerate(wanted.disks):
         identity = action.inputs.get(mount.volume, {}).get("external_id")
