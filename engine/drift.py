@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from engine.compose.model import Project
-from engine.compose.rewriting import CannotRewriteError, Path, Value, put, same_at
+from engine.compose.rewriting import CannotRewriteError, Path, Value, changed_at, put_all
 from engine.observed import ObservedState
 from engine.onboarding import size_text
 
@@ -48,7 +48,7 @@ class Written:
 
     text: str
     made: tuple[Difference, ...] = ()
-    left: tuple[tuple[Difference, str], ...] = field(default_factory=tuple)
+    left: tuple[tuple[Difference, str], ...] = ()
 
 
 _POWER = "a drawing does not say whether a machine is on"
@@ -85,21 +85,24 @@ def write_back(text: str, wanted: tuple[Difference, ...], deployed: str | None =
 
     ``deployed``: the text that was applied; what a newer text says otherwise than it is not overwritten.
     """
-    made: list[Difference] = []
-    left: list[tuple[Difference, str]] = []
-    for one in wanted:
-        if one.why_not:
-            left.append((one, one.why_not))
-            continue
-        try:
-            if deployed is not None and not same_at(text, deployed, one.path):
-                raise CannotRewriteError("the drawing was changed there since it was deployed")
-            text = put(text, one.path, one.value)
-        except CannotRewriteError as reason:
-            left.append((one, str(reason)))
-        else:
-            made.append(one)
-    return Written(text, tuple(made), tuple(left))
+    reasons = {number: one.why_not for number, one in enumerate(wanted) if one.why_not}
+    try:
+        said = changed_at(text, deployed, [one.path for one in wanted if one.path]) if deployed is not None else set()
+        reasons |= {
+            number: "the drawing was changed there since it was deployed"
+            for number, one in enumerate(wanted)
+            if number not in reasons and one.path in said
+        }
+        put = [number for number in range(len(wanted)) if number not in reasons]
+        text, refused = put_all(text, [(wanted[number].path, wanted[number].value) for number in put])
+        reasons |= {put[position]: reason for position, reason in refused.items()}
+    except CannotRewriteError as illegible:
+        reasons |= {number: str(illegible) for number in range(len(wanted)) if number not in reasons}
+    return Written(
+        text,
+        tuple(one for number, one in enumerate(wanted) if number not in reasons),
+        tuple((wanted[number], reasons[number]) for number in sorted(reasons)),
+    )
 
 
 def _machine(

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from engine.compose.rewriting import quoted
+from engine.compose.rewriting import WORDS, quoted
 from engine.found import FoundMachine
 from engine.planner.adopted import why_not
 from engine.realise.naming import natural
@@ -14,7 +14,6 @@ from engine.realise.naming import natural
 MAX_MACHINES = 1000
 """As many as one drawing may hold (``x-escale.machines``)."""
 _MAX_LABEL = 40
-_WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})  # of YAML 1.1
 _APPLIANCES = re.compile(
     r"vcenter|vcsa|vcls|\bnsx|nsx-|platform services|hcx|srm|vrops|aria|vra\b|vsan.?witness|vmware", re.IGNORECASE
 )
@@ -90,7 +89,7 @@ def size_text(size_mib: int) -> str:
 
 def _machine(label: str, machine: FoundMachine) -> Iterable[str]:
     # Numbers ("0x1f", "1e3", "12") and words such as "on" would be read as other things than names.
-    plain = label not in _WORDS and not label[0].isdigit()
+    plain = label not in WORDS and not label[0].isdigit()
     yield f"    {label}:" if plain else f'    "{label}":'
     yield "      adopt:"
     yield f"        uuid: {quoted(machine.id.lower())}"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import yaml
@@ -12,7 +14,8 @@ Value = str | int | list[str]
 _MAX_BYTES = 2_000_000
 _EMPTY = ("", "null", "~")
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
+WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
+"""Plain scalars that YAML 1.1 reads as something else than text."""
 _LINE = re.compile(r"[^\r\n]*")
 
 
@@ -26,18 +29,112 @@ def put(text: str, path: Path, value: Value) -> str:
     Only the text of that value changes: what would change anything else (a value that an anchor shares), or would
     not be read back as the value, raises `CannotRewriteError`. The mapping around a new key must exist, or be empty.
     """
-    before = _load(text)
-    root = _compose(text)
-    start, end, written = _edit(text, root, path, value)
-    result = text[:start] + written + text[end:]
-    if _load(result) != _with(before, path, value):
-        raise CannotRewriteError("its place is shared with others by an anchor, or written in a way of its own")
-    return result
+    text, refused = put_all(text, [(path, value)])
+    if refused:
+        raise CannotRewriteError(refused[0])
+    return text
 
 
-def same_at(text: str, other: str, path: Path) -> bool:
-    """Tell whether two texts say the same at a path; both may say nothing."""
-    return bool(_at(_load(text), path) == _at(_load(other), path))
+def put_all(text: str, edits: Sequence[tuple[Path, Value]]) -> tuple[str, dict[int, str]]:
+    """Return a text with many values put as `put` does, and position of an edit -> why it could not be made.
+
+    The text is read a few times, however many edits there are; a text that cannot be read raises
+    `CannotRewriteError`.
+    """
+    refused: dict[int, str] = {}
+    left = list(enumerate(edits))
+    while left:
+        before, root = _load(text), _compose(text)
+        shared = _shared(root)
+        pieces: list[_Piece] = []
+        for number, (path, value) in left:
+            try:
+                start, end, written = _edit(text, root, path, value, shared)
+            except CannotRewriteError as reason:
+                refused[number] = str(reason)
+            else:
+                pieces.append(_Piece(start, end, written, number))
+        now, later = _apart(pieces)
+        changed = _spliced(text, now)
+        if not now or _reads_as(changed, before, [edits[piece.number] for piece in now]):
+            text = changed
+        elif len(now) == 1:
+            refused[now[0].number] = _SHARED
+        else:  # one of them says more than it should: the halves tell which
+            for half in (now[: len(now) // 2], now[len(now) // 2 :]):
+                text, wrong = put_all(text, [edits[piece.number] for piece in half])
+                refused.update((half[position].number, reason) for position, reason in wrong.items())
+        left = [(piece.number, edits[piece.number]) for piece in later]
+    return text, refused
+
+
+def changed_at(text: str, other: str, paths: Iterable[Path]) -> set[Path]:
+    """Return those of the paths at which two texts do not say the same; both may say nothing."""
+    if text == other:
+        return set()
+    one, two = _load(text), _load(other)
+    return {path for path in paths if _at(one, path) != _at(two, path)}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class _Piece:
+    """What is written over a span of a text, for the edit of a number."""
+
+    start: int
+    end: int
+    written: str
+    number: int
+
+
+_SHARED = "its place is shared with others by an anchor, or written in a way of its own"
+
+
+def _apart(pieces: list[_Piece]) -> tuple[list[_Piece], list[_Piece]]:
+    """Return the pieces that can be put in together, in their order, and those that meet one of these."""
+    now: list[_Piece] = []
+    later: list[_Piece] = []
+    for piece in sorted(pieces, key=lambda one: (one.start, one.end, one.number)):
+        meets = bool(now) and (piece.start < now[-1].end or piece.start == now[-1].start)
+        (later if meets else now).append(piece)
+    return now, later
+
+
+def _spliced(text: str, pieces: Iterable[_Piece]) -> str:
+    out: list[str] = []
+    at = 0
+    for piece in pieces:
+        out += (text[at : piece.start], piece.written)
+        at = piece.end
+    return "".join(out) + text[at:]
+
+
+def _reads_as(text: str, before: Any, edits: Iterable[tuple[Path, Value]]) -> bool:
+    """Tell whether a text says what it said before, but for the edits."""
+    wanted = _unshared(before)
+    for path, value in edits:
+        _set(wanted, path, value)
+    try:
+        return bool(_load(text) == wanted)
+    except CannotRewriteError:
+        return False
+
+
+def _shared(root: yaml.Node) -> set[int]:
+    """Return the ids of the nodes that stand at several places, by an anchor."""
+    seen: set[int] = set()
+    shared: set[int] = set()
+    stack: list[yaml.Node] = [root]
+    while stack:
+        node = stack.pop()
+        if id(node) in seen:
+            shared.add(id(node))
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.MappingNode):
+            stack.extend(part for pair in node.value for part in pair)
+        elif isinstance(node, yaml.SequenceNode):
+            stack.extend(node.value)
+    return shared
 
 
 def _at(data: Any, path: Path) -> Any:
@@ -96,15 +193,12 @@ _Loader.yaml_implicit_resolvers = {
 }
 
 
-def _with(data: Any, path: Path, value: Value) -> Any:
-    changed = _unshared(data)
-    place = changed
+def _set(place: Any, path: Path, value: Value) -> None:
     for part in path[:-1]:
         if isinstance(place, dict) and (part not in place or place[part] in (None, *_EMPTY)):
             place[part] = {}
         place = place[part]
     place[path[-1]] = [_read(item) for item in value] if isinstance(value, list) else _read(value)
-    return changed
 
 
 def _unshared(data: Any) -> Any:
@@ -118,7 +212,7 @@ def _read(value: str | int) -> str:
     return str(value).replace("$", "$$")
 
 
-def _edit(text: str, root: yaml.Node, path: Path, value: Value) -> tuple[int, int, str]:
+def _edit(text: str, root: yaml.Node, path: Path, value: Value, shared: set[int]) -> tuple[int, int, str]:
     node = root
     for depth, part in enumerate(path):
         child = _child(node, part)
@@ -126,6 +220,8 @@ def _edit(text: str, root: yaml.Node, path: Path, value: Value) -> tuple[int, in
             if depth != len(path) - 1 or not isinstance(part, str):
                 raise CannotRewriteError(f"the drawing has no {'.'.join(map(str, path[: depth + 1]))}")
             return _insert(text, node, part, value)
+        if id(child) in shared:
+            raise CannotRewriteError(_SHARED)
         node = child
         if depth < len(path) - 1 and _is_empty(node):
             if depth != len(path) - 2:
@@ -212,7 +308,7 @@ def _flow(value: Value) -> str:
 
 def _scalar(value: str | int) -> str:
     text = str(value)
-    if isinstance(value, int) or (_PLAIN.fullmatch(text) and text.lower() not in _WORDS and not _is_number(text)):
+    if isinstance(value, int) or (_PLAIN.fullmatch(text) and text.lower() not in WORDS and not _is_number(text)):
         return text
     return quoted(text)
 
