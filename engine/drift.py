@@ -10,6 +10,7 @@ from engine.compose.model import Project
 from engine.compose.rewriting import CannotRewriteError, Path, Value, changed_at, put_all
 from engine.observed import ObservedState
 from engine.onboarding import size_text
+from engine.wording import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +139,7 @@ def _machine(
 
 
 def _cpus(count: Any) -> str:
-    return f"{count} CPU" if int(count) == 1 else f"{count} CPUs"
+    return counted(int(count), "CPU")
 
 
 def _size(size_mib: int) -> str:

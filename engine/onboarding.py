@@ -10,6 +10,7 @@ from engine.compose.rewriting import WORDS, quoted
 from engine.found import FoundMachine
 from engine.planner.adopted import why_not
 from engine.realise.naming import natural
+from engine.wording import counted
 
 MAX_MACHINES = 1000
 """As many as one drawing may hold (``x-escale.machines``)."""
@@ -50,7 +51,7 @@ def draw(name: str, cloud: str, machines: Iterable[FoundMachine]) -> Drawn:
     chosen = [one for one in ordered if not why_not(one)]
     names = labels(chosen)
     lines = [
-        f"# Drawn by Escale from {len(chosen)} machines that run on {_comment(cloud)}.",
+        f"# Drawn by Escale from {counted(len(chosen), 'machine')} on {_comment(cloud)}.",
         "# Each is adopted as it is: it gets Escale's markers, and nothing else of it is touched.",
         f"name: {quoted(name)}",
         "services: {}",

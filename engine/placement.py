@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from engine.findings import Finding
 from engine.observed import ClusterFact, DatastoreFact, Inventory
+from engine.wording import counted
 
 # Left free on a datastore: swap files of the machines and snapshots need room too.
 HEADROOM = 0.05
@@ -94,8 +95,9 @@ def _cluster(inventory: Inventory, wish: Wish, findings: list[Finding]) -> tuple
             Finding(
                 "placement.no_capacity",
                 "error",
-                f"No cluster has room for {len(wish.machines)} machines with {cpus} CPUs and {memory} MiB ({reasons}): "
-                "free capacity, ask for less (x-escale.cpus and memory of the services), or choose another cloud.",
+                f"No cluster has room for {counted(len(wish.machines), 'machine')} with {counted(cpus, 'CPU')} and "
+                f"{memory} MiB ({reasons}): free capacity, ask for less (x-escale.cpus and memory of the "
+                "services), or choose another cloud.",
             )
         )
         return wish.cluster or wish.usual_cluster, _reachable(inventory, wish.cluster or wish.usual_cluster)
@@ -122,7 +124,7 @@ def _refusal(cluster: ClusterFact, wish: Wish, inventory: Inventory) -> str:
     if largest_memory > host_memory:
         return f"a machine needs {largest_memory} MiB, a host has {host_memory} MiB"
     if largest_cpus > host_cpus:
-        return f"a machine needs {largest_cpus} CPUs, a host has {host_cpus}"
+        return f"a machine needs {counted(largest_cpus, 'CPU')}, a host has {host_cpus}"
     free_memory = cluster.memory_mib - cluster.memory_used_mib
     if memory > free_memory:
         return f"needs {memory} MiB of memory, {max(free_memory, 0)} MiB are free"
@@ -130,7 +132,7 @@ def _refusal(cluster: ClusterFact, wish: Wish, inventory: Inventory) -> str:
         idle = max(0, cluster.cpu_mhz - cluster.cpu_used_mhz) / cluster.cpu_mhz
         free_cpus = int(cluster.cpus * idle * wish.cpu_overcommit)
         if cpus > free_cpus:
-            return f"needs {cpus} virtual CPUs, {free_cpus} are free ({wish.cpu_overcommit:g} a core)"
+            return f"needs {counted(cpus, 'virtual CPU')}, {free_cpus} are free ({wish.cpu_overcommit:g} a core)"
     if inventory.datastores and not any(store.accessible for store in _reachable(inventory, cluster.name)):
         return "its hosts reach no datastore"
     return ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from engine.planner.sides import Applied, snapshots
 from engine.planner.situation import MISSING, Situation
 from engine.planner.steps import Steps
 from engine.resources import Machine, OwnDisk, config_hash
+from engine.wording import counted, listed
 
 MARKED = "runs already: it is marked as this machine, and nothing else of it is touched"
 RELEASED = "Escale's markers are taken off, and the machine stays as it is"
@@ -73,13 +74,12 @@ class Adopter:
     def warn(self) -> None:
         """Add the finding that names the machines which run now and are stopped: once all machines are planned."""
         if self._stopped:
-            shown = ", ".join(_shown(self._stopped, 10))
             self.now.steps.finding(
                 "plan.restart",
                 "warning",
-                f"Running now, and stopped and started again by this plan: {shown}. What runs there is away meanwhile, "
-                "and a machine without guest tools, or whose guest does not stop in time, is switched off hard: start "
-                "the plan when that does no harm.",
+                f"Running now, and stopped and started again by this plan: {listed(self._stopped, 10)}. What "
+                "runs there is away meanwhile, and a machine without guest tools, or whose guest does not stop in "
+                "time, is switched off hard: start the plan when that does no harm.",
             )
 
     def _refuse(self, code: str, machine: Machine, message: str) -> None:
@@ -133,7 +133,7 @@ class Adopter:
         written = "escale.organization, escale.project, escale.deployment, escale.resource, escale.step, escale.hash"
         details = [
             ("markers", "", written),
-            ("size, as it is", "", f"{effective.cpus} CPUs, {effective.memory_mib} MiB"),
+            ("size, as it is", "", f"{counted(effective.cpus, 'CPU')}, {effective.memory_mib} MiB"),
             ("networks, as they are", "", ", ".join(found.networks) or "none"),
             (
                 "disks, as they are",
@@ -318,7 +318,8 @@ def _measure(
         if wanted == before and not restore:
             sizes[name] = have
             comparison.kept.append(
-                f"it has {have}{unit or ' CPUs'} {'of memory ' if unit else ''}on the cloud, {wanted} are drawn"
+                f"it has {f'{have}{unit} of memory' if unit else counted(have, 'CPU')} on the cloud, "
+                f"{wanted} {'is' if wanted == 1 else 'are'} drawn"
             )
             continue
         sizes[name] = wanted
@@ -376,9 +377,5 @@ def _own_disks(
             effective.append(disk)
     added = sorted(have.keys() - {disk.label for disk in drawn.own_disks})
     if added:
-        comparison.kept.append(f"it has a disk that is not drawn ({', '.join(_shown(added))})")
+        comparison.kept.append(f"it has a disk that is not drawn ({listed(added, 4)})")
     return tuple(effective)
-
-
-def _shown(labels: Sequence[str], most: int = 4) -> list[str]:
-    return [*labels[:most], *([f"{len(labels) - most} more"] if len(labels) > most else [])]

@@ -26,6 +26,7 @@ from engine.planner.situation import FOLDER, MISSING, NEW, Situation
 from engine.planner.steps import Steps, action_key
 from engine.realise.desired import Desired
 from engine.resources import Machine, Owner, to_json
+from engine.wording import counted
 
 
 def plan(
@@ -126,6 +127,7 @@ class _Planner:
 
     def _compare(self) -> dict[str, Verdict]:
         verdicts: dict[str, Verdict] = {}
+        renewed = self.ground.renewed_volumes | self.openings.renewed
         for machine in machines(self.desired.resources):
             found = self.existing.get(machine.key)
             if found is None or machine.adopted is not None:
@@ -137,7 +139,7 @@ class _Planner:
                 machine,
                 self.prior.get(machine.key),
                 found,
-                self.ground.renewed_volumes | self.openings.renewed,
+                renewed,
                 self.ground.moved_networks,
                 self.restore,
             )
@@ -386,16 +388,16 @@ def _stands_on(machine: Machine) -> list[str]:
 
 
 def _content(machine: Machine) -> list[tuple[str, str, str]]:
-    size = f"{machine.cpus} CPU{'' if machine.cpus == 1 else 's'}, {machine.memory_mib} MiB"
+    size = f"{counted(machine.cpus, 'CPU')}, {machine.memory_mib} MiB"
     if machine.size:
         size = f"{machine.size}{' (spot)' if machine.spot else ''}: {size}"
     details = [("template", "", machine.template), ("size", "", size)]
-    counted: dict[tuple[str, str], int] = {}
+    times: dict[tuple[str, str], int] = {}
     for workload in machine.workloads:
-        counted[workload.service, workload.image] = counted.get((workload.service, workload.image), 0) + 1
+        times[workload.service, workload.image] = times.get((workload.service, workload.image), 0) + 1
     details.extend(
         ("containers", "", f"{service} x{count}: {image}" if count > 1 else f"{service}: {image}")
-        for (service, image), count in counted.items()
+        for (service, image), count in times.items()
     )
     details.extend(("data disk", "", disk.volume.partition(":")[2]) for disk in machine.disks)
     return details

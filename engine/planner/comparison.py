@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,6 +12,7 @@ from engine.plan import Change
 from engine.planner.sides import Applied
 from engine.resources import Machine, config_hash, to_json
 from engine.userdata import HOME, read_file
+from engine.wording import counted, listed
 
 Detail = tuple[str, str, str]
 _COMPOSE = f"{HOME}/compose.yaml"
@@ -47,14 +48,14 @@ def compare(
     drawn: Machine,
     applied: Applied | None,
     observed: ObservedResource,
-    renewed: Iterable[str],
+    renewed: Set[str],
     moved_networks: Mapping[str, str],
     restore: bool = False,
 ) -> Verdict:
     """Return what to do with a machine that exists.
 
-    ``renewed`` are volumes that this plan makes again, ``moved_networks`` network -> why cards on it must be new.
-    ``restore``: undo what somebody changed on the cloud, where it would be kept otherwise.
+    ``renewed`` are volumes and firewalls that this plan makes again, ``moved_networks`` network -> why cards on it must
+    be new. ``restore``: undo what somebody changed on the cloud, where it would be kept otherwise.
     """
     before = applied.resource if applied and isinstance(applied.resource, Machine) else None
     verdict = Verdict("keep")
@@ -73,13 +74,13 @@ def compare(
         if verdict.change != "replace" and observed.config_hash not in marks:
             _update(observed, drawn, before, verdict)
     _attach(drawn, applied, observed, renewed, verdict, restore)
-    if drawn.firewall in set(renewed) and verdict.change == "keep":
+    if drawn.firewall in renewed and verdict.change == "keep":
         verdict.change, verdict.applies = "update", True
         verdict.causes.append(f"the firewall {_short(str(drawn.firewall))} is made anew")
-    for volume in renewed:
-        if any(disk.volume == volume for disk in drawn.disks) and verdict.change == "keep":
+    for disk in drawn.disks:
+        if disk.volume in renewed and verdict.change == "keep":
             verdict.change, verdict.applies = "update", True
-            verdict.causes.append(f"the data disk {_short(volume)} is made anew")
+            verdict.causes.append(f"the data disk {_short(disk.volume)} is made anew")
     _power(applied, observed, verdict, restore)
     verdict.spec = spec_of(drawn if verdict.change == "replace" else effective, drawn)
     return verdict
@@ -100,11 +101,12 @@ def _effective(drawn: Machine, before: Machine | None, observed: ObservedResourc
     if before is None:
         return drawn
     kept: dict[str, int] = {}
-    for name, unit in (("cpus", "CPUs"), ("memory_mib", "MiB of memory")):
+    for name, unit in (("cpus", ""), ("memory_mib", " MiB of memory")):
         wanted, was, found = getattr(drawn, name), getattr(before, name), observed.attributes.get(name)
         if wanted == was and found is not None and int(found) != wanted:
             kept[name] = int(found)
-            verdict.kept.append(f"it has {found} {unit} on the cloud, {wanted} were applied")
+            have = f"{found}{unit}" if unit else counted(int(found), "CPU")
+            verdict.kept.append(f"it has {have} on the cloud, {wanted} {'was' if wanted == 1 else 'were'} applied")
     size, found = drawn.size, observed.attributes.get("size")
     if size is not None and size == before.size and found is not None and found != size:
         verdict.kept.append(f"it is of the size {found} on the cloud, {size} was applied")
@@ -185,7 +187,8 @@ def _update(observed: ObservedResource, drawn: Machine, before: Machine, verdict
     )
     for name, title, unit in (("cpus", "CPUs", ""), ("memory_mib", "memory", " MiB")):
         if name in changed and verdict.there:
-            verdict.causes.append(f"the drawing now has the {ours[name]}{unit or ' CPUs'} that are on the cloud")
+            have = f"{ours[name]}{unit}" if unit else counted(ours[name], "CPU")
+            verdict.causes.append(f"the drawing now says {have}, as it is on the cloud")
         elif name in changed:
             verdict.causes.append(f"{title} changed: {theirs[name]}{unit} -> {ours[name]}{unit}")
             verdict.details.append((title, f"{theirs[name]}{unit}", f"{ours[name]}{unit}"))
@@ -210,7 +213,7 @@ def _attach(
     drawn: Machine,
     applied: Applied | None,
     observed: ObservedResource,
-    renewed: Iterable[str],
+    renewed: Set[str],
     verdict: Verdict,
     restore: bool,
 ) -> None:
@@ -268,7 +271,7 @@ def explain_services(before: Machine, drawn: Machine, verdict: Verdict) -> None:
             renewed.append(service)
     files = _changed_files(before, drawn)
     if files:
-        shown = ", ".join(files[:5]) + (f" and {len(files) - 5} more" if len(files) > 5 else "")
+        shown = listed(files, 5)
         verdict.causes.append(f"files changed: {shown}")
         verdict.details.append(("files", "", shown))
     if not verdict.causes:

@@ -11,6 +11,7 @@ from engine.planner.sides import display_name
 from engine.planner.situation import FOLDER, Situation, spec
 from engine.planner.steps import action_key
 from engine.resources import Balancer, Firewall, canonical_json, config_hash
+from engine.wording import listed
 
 _SHOWN = 6
 
@@ -157,7 +158,7 @@ class Openings:
             lacks = sorted(key for key, external_id in ours.items() if external_id not in leads_to)
             more = sorted(set(map(str, leads_to)) - set(ours.values()))
             said.append(f"without {_names(lacks)}" if lacks else "")
-            said.append(f"with {', '.join(more[:_SHOWN])}" if more else "")
+            said.append(f"with {listed(more, _SHOWN)}" if more else "")
         return "; ".join(part for part in said if part)
 
     def _make(self, balancer: Balancer, change: Any, cause: str, after: tuple[str, ...] = ()) -> None:
@@ -224,8 +225,8 @@ def _drift(found: Any, drawn: list[dict[str, Any]], words: Any) -> str:
     have, want = {canonical_json(one): one for one in found}, {canonical_json(one): one for one in drawn}
     more = [words(have[text]) for text in sorted(have.keys() - want.keys())]
     less = [words(want[text]) for text in sorted(want.keys() - have.keys())]
-    said = [f"with {', '.join(more[:_SHOWN])}"] if more else []
-    said += [f"without {', '.join(less[:_SHOWN])}"] if less else []
+    said = [f"with {listed(more, _SHOWN)}"] if more else []
+    said += [f"without {listed(less, _SHOWN)}"] if less else []
     return ", ".join(said)
 
 
@@ -248,8 +249,7 @@ def _ports(balancer: Balancer) -> str:
 
 
 def _names(keys: Any) -> str:
-    names = [str(key).partition(":")[2] for key in sorted(keys)]
-    return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
+    return listed([str(key).partition(":")[2] for key in sorted(keys)], _SHOWN)
 
 
 def _content(balancer: Balancer) -> list[tuple[str, str, str]]:

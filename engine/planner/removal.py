@@ -16,6 +16,7 @@ from engine.planner.situation import spec
 from engine.planner.steps import Steps, action_key
 from engine.resources import Balancer, Machine
 from engine.userdata import HOME, read_file
+from engine.wording import counted
 
 
 def tell_strays(observed: ObservedState, steps: Steps) -> None:
@@ -48,7 +49,7 @@ def objection(found: ObservedResource, name: str, what: str) -> Finding | None:
         return Finding(
             "plan.snapshots",
             "error",
-            f"{name} would be {what}, and has {count} snapshot{'s' if count > 1 else ''} that somebody took: its "
+            f"{name} would be {what}, and has {counted(count, 'snapshot')} that somebody took: its "
             f"data disks "
             "cannot be detached, and the snapshots would be destroyed. Delete or consolidate them on the cloud and "
             "plan again.",
@@ -98,6 +99,14 @@ class Remover:
         self.steps, self.existing, self.prior = steps, existing, prior
         self.blocked, self.doomed = blocked, doomed
         self.by_id = {found.external_id: key for key, found in existing.items() if found.kind == "machine"}
+        self.holders: dict[str | None, list[str]] = {}  # firewall -> machines; None: those whose firewall is not known
+        for machine in self.by_id.values():
+            applied = prior.get(machine)
+            before = applied.resource if applied else None
+            if not isinstance(before, Machine):
+                self.holders.setdefault(None, []).append(machine)
+            elif before.firewall:
+                self.holders.setdefault(before.firewall, []).append(machine)
 
     def remove(
         self,
@@ -264,13 +273,7 @@ class Remover:
             self.steps.order(action_key(machine, "machine.stop"), [deleted])
 
     def _firewall(self, key: str, found: ObservedResource, cause: str) -> None:
-        holders = [
-            machine
-            for machine in self.by_id.values()
-            if (applied := self.prior.get(machine)) is None
-            or not isinstance(applied.resource, Machine)
-            or applied.resource.firewall == key
-        ]
+        holders = [*self.holders.get(key, ()), *self.holders.get(None, ())]
         self._note(key, found, "delete", cause)
         if any(machine in self.blocked for machine in holders):
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from engine.plan import Plan
+from engine.wording import counted
 
 _MARKS = {"create": "+", "update": "~", "replace": "!", "delete": "-", "keep": "="}
 
@@ -14,9 +15,8 @@ def plan_text(plan: Plan) -> str:
     lines = [f"plan for {plan.target}: {counts or 'nothing'}{' (BLOCKED)' if plan.blocked else ''}"]
     if needs.machines:
         lines.append(
-            f"needs {needs.machines} machines, {needs.cpus} CPUs, {needs.memory_mib} MiB, {needs.disk_gib} GiB of "
-            f"disk, "
-            f"{needs.networks} networks"
+            f"needs {counted(needs.machines, 'machine')}, {counted(needs.cpus, 'CPU')}, {needs.memory_mib} MiB, "
+            f"{needs.disk_gib} GiB of disk, {counted(needs.networks, 'network')}"
         )
     for change in plan.changes:
         flags = "".join(

@@ -9,6 +9,7 @@ from engine.realise.declared import Declared
 from engine.realise.extension import mebibytes
 from engine.realise.notes import Notes
 from engine.resources import Machine, OwnDisk
+from engine.wording import counted
 
 _OF_NEW = ("template", "cluster", "datastore", "count")
 _OF_ADOPTED = ("networks", "disks")
@@ -46,7 +47,9 @@ def adopted_machines(declared: Mapping[str, Declared], notes: Notes) -> list[Mac
         machine = _machine(one, body, identity)
         machines.append(machine)
         size = (
-            f"{machine.cpus} CPUs and {machine.memory_mib} MiB" if machine.cpus and machine.memory_mib else "as found"
+            f"{counted(machine.cpus, 'CPU')} and {machine.memory_mib} MiB"
+            if machine.cpus and machine.memory_mib
+            else "as found"
         )
         # What the machine has now is not known here: the plan says what changes, and who is stopped for it.
         touched = (

@@ -13,6 +13,7 @@ from engine.realise import regions
 from engine.realise.notes import Notes, Path
 from engine.realise.place import Homes, places
 from engine.realise.references import declared_ports, linked, names_of, words
+from engine.wording import listed
 
 _EVERYWHERE = (None, "", "0.0.0.0", "::")  # noqa: S104 - compared with, never bound
 _SHOWN = 8
@@ -295,9 +296,7 @@ class _Surveyor:
         self.notes.finding(code, "error", message, path)
 
     def _listed(self, services: Sequence[str]) -> str:
-        shown = [f"{name} ({self.homes[name]})" for name in services[:_SHOWN]]
-        more = len(services) - _SHOWN
-        return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
+        return listed([f"{name} ({self.homes[name]})" for name in services], _SHOWN)
 
 
 def _published(body: Mapping[str, Any]) -> Iterator[tuple[int, int, str, Any]]:

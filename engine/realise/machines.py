@@ -41,6 +41,7 @@ from engine.realise.wiring import Wiring, wire
 from engine.resources import Folder, Machine, Network, Nic, Owner, Resource, Volume, Workload
 from engine.userdata import FORMAT, document, plain_document, render
 from engine.userdata.contents import file_mode
+from engine.wording import counted, listed
 
 # A guestinfo value holds 64 KiB, compressed and in base64 (open-vm-tools, guest_msg_def.h); the agent takes some.
 _MAX_SHIPPED = 60 * 1024
@@ -180,10 +181,10 @@ class _Realiser:
         self.notes.finding(
             "realise.service_too_large",
             "error",
-            f"{who} {unit.millicpus / 1000:g} CPUs and {unit.memory_mib} MiB, more than the largest machine has room "
-            f"for "
-            f"({bounds.millicpus // 1000} CPUs, {bounds.memory_mib} MiB besides the engine's {OVERHEAD_MIB}): ask for "
-            "less, or allow larger machines (x-escale: {machine: {max_cpus, max_memory}}).",
+            f"{who} {counted(unit.millicpus / 1000, 'CPU')} and {unit.memory_mib} MiB, more than the largest machine "
+            f"has room for ({counted(bounds.millicpus // 1000, 'CPU')}, {bounds.memory_mib} MiB besides the engine's "
+            f"{OVERHEAD_MIB}): ask for less, or allow larger machines (x-escale: "
+            "{machine: {max_cpus, max_memory}}).",
             ("services", names[0]),
         )
 
@@ -476,15 +477,15 @@ class _Sections:
 def _became(declared: Declared, made: Sequence[Machine]) -> str:
     """Say what a drawn machine became."""
     first = made[0]
-    size = f"{first.cpus} CPUs and {first.memory_mib} MiB"
-    many = f"{len(made)} machines" if declared.pool else "a machine"
+    size = f"{counted(first.cpus, 'CPU')} and {first.memory_mib} MiB"
+    many = counted(len(made), "machine") if declared.pool else "a machine"
     if first.plain:
         return (
             f"{many} of {size}, cloned from {first.template or 'the template'}: cloud-init sets the host name, and "
             "nothing else is installed"
         )
     services = sorted({workload.service for machine in made for workload in machine.workloads})
-    shown = ", ".join(services[:8]) + (f" and {len(services) - 8} more" if len(services) > 8 else "")
+    shown = listed(services, 8)
     return f"{many} of {size} for {shown or 'no container yet'}" + ("; replicas are spread" if declared.pool else "")
 
 

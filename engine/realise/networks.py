@@ -12,6 +12,7 @@ from engine.realise.settings import Settings, most_cards
 from engine.realise.spans import MESH, Scene, Span
 from engine.realise.subnets import Addresses, Subnets, parse
 from engine.resources import Network, Nic, Owner
+from engine.wording import listed
 
 
 class NetworkMaker:
@@ -326,7 +327,7 @@ class NetworkMaker:
 
     def _tell(self, network: str, services: Sequence[str], resource: Network) -> None:
         machines = sorted({self.scene.labels[machine] for service in services for machine in self.scene.at[service]})
-        shown = ", ".join(machines[:4]) + (f" and {len(machines) - 4} more" if len(machines) > 4 else "")
+        shown = listed(machines, 4)
         body = self.scene.networks.get(network) or {}
         if resource.access:
             kind, apart = "a subnet of its own that only its members reach,", ""

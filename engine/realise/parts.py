@@ -23,6 +23,7 @@ from engine.userdata.contents import (
     shared_secret_path,
     supplied,
 )
+from engine.wording import listed
 
 _HOST_PATHS = {
     "/var/run/docker.sock": "the socket of the machine's own container engine",
@@ -154,7 +155,7 @@ class PartWriter:
         if not self.missing_files:
             return
         names = list(self.missing_files)
-        shown = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+        shown = listed(names, 8)
         self.notes.finding(
             "realise.file_missing",
             "warning",

@@ -12,6 +12,7 @@ from engine.realise.groups import reason_apart
 from engine.realise.notes import Notes
 from engine.realise.packing import Bounds, Host, Unit
 from engine.realise.settings import OVERHEAD_MIB, replicas_of
+from engine.wording import counted, listed
 
 _SHOWN = 8
 
@@ -115,9 +116,7 @@ class Pinner:
 
     def _enemies(self, service: str, others: set[str] | frozenset[str], declared: Declared) -> None:
         if self._once("enemies", service):
-            shown = ", ".join(sorted(others)[:_SHOWN]) + (
-                f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
-            )
+            shown = listed(sorted(others), _SHOWN)
             self.notes.finding(
                 "realise.affinity_conflict",
                 "error",
@@ -142,13 +141,14 @@ class Pinner:
         if full:
             worst = max(full, key=lambda host: (host.memory_mib, host.millicpus))
             names = sorted(worst.services)
-            shown = ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
+            shown = listed(names, _SHOWN)
+            need, have = counted(worst.millicpus / 1000, "CPU"), counted(bounds.millicpus / 1000, "CPU")
             most = "" if declared.cpus and declared.memory_mib else " at most, unless it says more itself"
             self.notes.finding(
                 "realise.machine_too_small",
                 "error",
-                f"The containers on the machine {worst.label} ({shown}) need {worst.millicpus / 1000:g} CPUs and "
-                f"{worst.memory_mib} MiB; it has {bounds.millicpus / 1000:g} CPUs and {max(bounds.memory_mib, 0)} MiB "
+                f"The containers on the machine {worst.label} ({shown}) need {need} and "
+                f"{worst.memory_mib} MiB; it has {have} and {max(bounds.memory_mib, 0)} MiB "
                 f"besides the engine's {OVERHEAD_MIB}{most}: make it larger (x-escale.machines.{declared.name}: cpus, "
                 "memory), let the services ask for less (x-escale: {cpus, memory}), or move one elsewhere.",
                 declared.path,

@@ -9,6 +9,7 @@ from typing import Any
 from engine.compose.model import Project
 from engine.realise.notes import Path, Verdict
 from engine.realise.references import words
+from engine.wording import listed
 
 SHARING = ("network_mode", "ipc", "pid")
 _RELATIONS = ("affinity", "anti_affinity")
@@ -201,8 +202,7 @@ def _calls(name: str, services: Mapping[str, Any], homes: Mapping[str, str], reg
 
 
 def _where(services: Iterable[str], homes: Mapping[str, str]) -> str:
-    listed = [f"{name} (region {homes[name]})" for name in services]
-    return ", ".join(listed[:_SHOWN]) + (f" and {len(listed) - _SHOWN} more" if len(listed) > _SHOWN else "")
+    return listed([f"{name} (region {homes[name]})" for name in services], _SHOWN)
 
 
 # What stays.

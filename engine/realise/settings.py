@@ -134,13 +134,9 @@ def _largest_host(target: Target) -> tuple[int, int]:
     sizes = target.inventory.sizes
     if sizes:
         return max(size.cpus for size in sizes), max(size.memory_mib for size in sizes)
-    # A cloud that sells sizes tells of no hosts: its zone is then as one.
-    sold = bool(target.inventory.sizes)
-    hosts = [cluster for cluster in target.inventory.clusters if cluster.hosts > 0 or sold]
-    cpus = max((cluster.cpus // max(1, cluster.hosts) for cluster in hosts if cluster.cpus), default=1 << 20)
-    memory = max(
-        (cluster.memory_mib // max(1, cluster.hosts) for cluster in hosts if cluster.memory_mib), default=1 << 30
-    )
+    hosts = [cluster for cluster in target.inventory.clusters if cluster.hosts > 0]
+    cpus = max((cluster.cpus // cluster.hosts for cluster in hosts if cluster.cpus), default=1 << 20)
+    memory = max((cluster.memory_mib // cluster.hosts for cluster in hosts if cluster.memory_mib), default=1 << 30)
     return max(cpus, 1), max(memory, 2 * MEMORY_STEP_MIB)
 
 

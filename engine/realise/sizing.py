@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +13,7 @@ from engine.realise.prior import Prior
 from engine.realise.settings import Settings
 from engine.resources import Machine
 from engine.sizes import ARCHITECTURE, choose
+from engine.wording import counted, listed
 
 _SHOWN = 8
 
@@ -50,22 +51,27 @@ class Sizer:
         self._tell_spot()
         if not self.sizes:
             return list(machines)
+        rooms = self._rooms(machines)
         made = [
-            self._one(machine, is_spot, *self._room(machine, machines))
+            self._one(machine, is_spot, *rooms[self._alike(machine)])
             for machine, is_spot in zip(machines, spot, strict=True)
         ]
         self._tell_sizes(made)
         return made
 
-    def _room(self, machine: Machine, machines: Sequence[Machine]) -> tuple[int, int]:
-        """Return how many cards, and addresses on one, a machine needs; the machines of a pool are alike."""
+    def _rooms(self, machines: Sequence[Machine]) -> dict[str, tuple[int, int]]:
+        """Return how many cards, and addresses on one, machines that are alike need."""
+        rooms: dict[str, tuple[int, int]] = {}
+        for machine in machines:
+            cards, addresses = rooms.get(self._alike(machine), (1, 1))
+            most = max((1 + len(nic.aliases) for nic in machine.nics), default=1)
+            rooms[self._alike(machine)] = max(cards, len(machine.nics)), max(addresses, most)
+        return rooms
+
+    def _alike(self, machine: Machine) -> str:
+        """Return what machines of one pool share, and no other does."""
         declared = self.declarations.of_label.get(_label(machine))
-        alike: Iterable[Machine] = [machine]
-        if declared is not None and declared.pool:
-            alike = [other for other in machines if _label(other) in declared.labels]
-        cards = [nic for other in alike for nic in other.nics]
-        most = max((len(other.nics) for other in alike), default=1)
-        return max(most, 1), max((1 + len(nic.aliases) for nic in cards), default=1)
+        return declared.name if declared is not None and declared.pool else machine.key
 
     def _one(self, machine: Machine, spot: bool, cards: int, addresses: int) -> Machine:
         asked = (machine.cpus, machine.memory_mib)
@@ -85,13 +91,14 @@ class Sizer:
         if wish in self._told:
             return
         self._told.add(wish)
-        needs = f"{asked[0]} CPUs, {asked[1]} MiB and {cards} network card{'s' if cards > 1 else ''}"
+        needs = f"{counted(asked[0], 'CPU')}, {asked[1]} MiB and {counted(cards, 'network card')}"
         if addresses > 1:
             needs += f" with {addresses} addresses on one"
         usable = [size for size in self.sizes.values() if size.architecture == ARCHITECTURE and (size.spot or not spot)]
         have = sorted(usable, key=lambda size: (size.cpus, size.memory_mib, size.nics, size.name))[-4:]
         largest = ", ".join(
-            f"{size.name} has {size.cpus}, {size.memory_mib} MiB and {size.nics} cards" for size in reversed(have)
+            f"{size.name} has {size.cpus}, {size.memory_mib} MiB and {counted(size.nics, 'card')}"
+            for size in reversed(have)
         )
         self.notes.finding(
             "realise.size_missing",
@@ -138,7 +145,7 @@ class Sizer:
             if machine.size:
                 chosen.setdefault(f"{machine.size}{' (spot)' if machine.spot else ''}", []).append(_label(machine))
         if chosen:
-            said = "; ".join(f"{size} for {_some(labels)}" for size, labels in sorted(chosen.items()))
+            said = "; ".join(f"{size} for {listed(labels, _SHOWN)}" for size, labels in sorted(chosen.items()))
             self.notes.finding("realise.sizes", "info", f"The smallest sizes that fit were chosen: {said}.")
 
 
@@ -148,7 +155,3 @@ def _holds(size: SizeFact, cards: int, addresses: int) -> bool:
 
 def _label(machine: Machine) -> str:
     return machine.key.removeprefix("machine:")
-
-
-def _some(labels: Sequence[str]) -> str:
-    return ", ".join(labels[:_SHOWN]) + (f" and {len(labels) - _SHOWN} more" if len(labels) > _SHOWN else "")

@@ -69,7 +69,7 @@ def test_a_machine_that_is_too_small_for_its_services_is_an_error_at_the_machine
     desired = draw(FRONT.replace("6GiB", "1GiB"))
     (finding,) = found(desired, "realise.machine_too_small")
     assert (finding.severity, finding.path, finding.line) == ("error", ("x-escale", "machines", "front"), 6)
-    assert "need 1 CPUs and 1024 MiB" in finding.message
+    assert "need 1 CPU and 1024 MiB" in finding.message
     assert "512 MiB besides the engine's 512" in finding.message
 
 

@@ -129,7 +129,7 @@ def codes(plan: Plan) -> list[str]:
 
 def test_a_running_machine_is_drawn_with_its_size_networks_and_disks() -> None:
     assert drawing(WEB) == (
-        "# Drawn by Escale from 1 machines that run on paris.\n"
+        "# Drawn by Escale from 1 machine on paris.\n"
         "# Each is adopted as it is: it gets Escale's markers, and nothing else of it is touched.\n"
         'name: "legacy"\n'
         "services: {}\n"
