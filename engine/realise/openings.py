@@ -9,9 +9,11 @@ from engine.observed import Target
 from engine.realise.ground import PUBLIC
 from engine.realise.naming import machine_name, slug
 from engine.realise.prior import Prior
+from engine.realise.references import declared_ports
 from engine.realise.settings import Settings
 from engine.realise.spans import Scene
 from engine.resources import Balancer, Firewall, Listener, Owner, Rule
+from engine.wording import listed
 
 ANYWHERE = "0.0.0.0/0"
 _WILDCARDS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - compared with, never bound
@@ -68,8 +70,9 @@ class Opener:
         openings: set[Opening] = set()
         if body.get("network_mode") == "host":
             # Ports of such a container are the machine's own, whatever `ports` maps them to.
-            for target, protocol in sorted(_declared(body)):
-                openings.add((protocol, target, target))
+            openings.update(
+                (protocol, target, target) for target, protocol in declared_ports(body) if protocol in _PROTOCOLS
+            )
             self._tell_host(service, openings)
             return openings
         for position, mapping in enumerate(body.get("ports") or ()):
@@ -99,7 +102,8 @@ class Opener:
         return "anywhere, by IPv4" if self.settings.open_to == (ANYWHERE,) else ", ".join(self.settings.open_to)
 
     def _tell_host(self, service: str, openings: set[Opening]) -> None:
-        shown = ", ".join(f"{first}/{protocol}" for protocol, first, _ in sorted(openings)) or "none"
+        said = [f"{first}/{protocol}" for protocol, first, _ in sorted(openings)]
+        shown = listed(said, 20) or "none"
         self._tell(
             ("services", service, "network_mode"),
             "approximated",
@@ -157,15 +161,6 @@ def _published(mapping: Mapping[str, Any]) -> Opening | None:
     if not 0 < start <= end < 1 << 16:
         return None
     return str(mapping.get("protocol") or "tcp"), start, end
-
-
-def _declared(body: Mapping[str, Any]) -> set[tuple[int, str]]:
-    found = {(int(port["target"]), str(port.get("protocol") or "tcp")) for port in body.get("ports") or ()}
-    for port in body.get("expose") or ():
-        number, _, protocol = str(port).partition("/")
-        if number.isdigit():
-            found.add((int(number), protocol or "tcp"))
-    return found
 
 
 def _loopback(address: str) -> bool:

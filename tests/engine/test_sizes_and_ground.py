@@ -243,6 +243,11 @@ def test_a_container_on_the_machines_network_has_its_declared_ports_opened() -> 
     assert {one.code for one in entries} >= {"ledger.network_mode.opened"}
 
 
+def test_a_declared_range_is_opened_as_one_and_what_is_neither_tcp_nor_udp_is_not() -> None:
+    desired = single("[]", '    network_mode: host\n    expose: ["3000-3005", "9/sctp"]\n')
+    assert rules(desired, "host-1") == [("tcp", 3000, 3005, "0.0.0.0/0")]
+
+
 def test_a_machine_that_publishes_nothing_lets_nothing_in() -> None:
     assert rules(draw(WEB, on=AWS), "db-1") == []
 
