@@ -35,7 +35,7 @@ def presented(principal: Principal, address: str) -> dict[str, Any]:
     """Return what the server at an address shows: {address, host, port, subject, issuer, names, valid_from, …}.
 
     ``sha256`` is what can be pinned, ``trusted`` whether the system's authorities vouch for it and its name. Nothing
-    but the greeting of TLS is sent. Faults: `throttled`, `cloud.address_refused`, `cloud.unreachable`.
+    but the greeting of TLS is sent. Faults: `throttled`, `cloud.address_refused`, `cloud.no_certificate`.
     """
     _count(principal)
     endpoint = addresses.check(address)

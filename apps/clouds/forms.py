@@ -17,17 +17,12 @@ from apps.clouds import checking, places
 from apps.clouds.kinds import Ask, Kind
 from apps.clouds.limits import KINDS as LIMITED
 from apps.clouds.models import Cloud
+from apps.clouds.showing import LIMIT_NAMES
 from apps.tenancy.forms import dress
 from engine.pricing import RATES
 
 _CREDENTIAL = {"autocomplete": "off", "spellcheck": "false"}
 _TRUST = ("thumbprint", "ca_pem")
-_LIMITS = {
-    "machines": _("Machines"),
-    "cpus": _("CPUs"),
-    "memory_gib": _("Memory, GiB"),
-    "disk_gib": _("Disk, GiB"),
-}
 
 
 class CredentialForm(forms.Form):
@@ -117,7 +112,7 @@ class _CloudForm(forms.Form):
             self.fields["ca_pem"].widget.wide = True  # type: ignore[attr-defined]
         for ask in self.asks():
             self.fields[ask.field] = _field_of(ask, needed=self.needs(ask))
-        for name, label in _LIMITS.items():
+        for name, label in LIMIT_NAMES.items():
             self.fields[f"limit_{name}"] = forms.IntegerField(
                 label=label, required=False, min_value=0, max_value=1_000_000_000
             )

@@ -11,7 +11,7 @@ from django.db import connection
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from apps.clouds import certificates, connections
+from apps.clouds import certificates, connections, showing
 from apps.clouds.models import Cloud
 from apps.tenancy.access import Principal, find_named
 from apps.tenancy.faults import Fault, fault, incident_id
@@ -109,7 +109,8 @@ def target(cloud: Cloud) -> Target:
         raise fault(
             "cloud.not_read",
             cloud=cloud.name,
-            reason=str(health.get("summary", "")),
+            # Whoever plans need not administer the cloud, nor be of its organization.
+            reason=str((showing.health(cloud, full=False) or {}).get("summary", "")),
             extra={"cloud_code": health.get("code")},
         )
     return Target(

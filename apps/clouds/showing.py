@@ -9,15 +9,25 @@ from typing import Any
 from django.utils import formats
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from apps.clouds import certificates, circuits, kinds
 from apps.clouds.kinds import Words
 from apps.clouds.models import Cloud
+from apps.tenancy.access import Principal
+from apps.tenancy.models import Role
 
 SKEW_S = 30.0
 """From how much on a clock's difference is trouble; connectors warn from there."""
 SLOW_MS = 2_000.0
+
+LIMIT_NAMES: Mapping[str, Words] = {
+    "machines": gettext_lazy("Machines"),
+    "cpus": gettext_lazy("CPUs"),
+    "memory_gib": gettext_lazy("Memory, GiB"),
+    "disk_gib": gettext_lazy("Disk, GiB"),
+}
+"""What `limits.KINDS` bound, in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +39,12 @@ class Line:
     value: str
     note: str = ""
     items: tuple[tuple[str, str], ...] = field(default=())
+
+
+def health_for(principal: Principal, cloud: Cloud, circuit: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
+    """Return the last probe's answer as a principal may read it; see `health`."""
+    inside = cloud.organization_id == principal.organization.pk
+    return health(cloud, circuit, inside=inside, full=inside and principal.may(Role.ADMIN))
 
 
 def health(
@@ -50,7 +66,7 @@ def health(
             "findings": [],
         }
     elif not full and not shown.get("ok"):
-        shown["summary"] = _("It does not answer as it should; an administrator can see why.")
+        shown |= {"summary": _("It does not answer as it should; an administrator can see why."), "findings": []}
     return {**shown, "circuit": dict(circuit if circuit is not None else circuits.CLOSED)}
 
 

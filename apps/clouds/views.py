@@ -72,12 +72,13 @@ def _show(request: HttpRequest, principal: Principal, cloud: Cloud) -> HttpRespo
         "cloud": cloud,
         "room": services.capacity(cloud),
         "inventory": cloud.inventory or {},
-        "health": showing.health(cloud, circuit, inside=inside, full=is_admin),
+        "health": showing.health_for(principal, cloud, circuit),
         "report": showing.report(cloud) if inside else [],
         "findings": showing.findings(cloud) if is_admin or (inside and (cloud.health or {}).get("ok")) else [],
         "circuit": circuit,
         "inside": inside,
         "is_admin": is_admin,
+        "may_test": inside and principal.may(Role.OPERATOR),
     }
     if inside:
         context["credential"] = Credential.objects.filter(cloud=cloud).defer("sealed").first()
@@ -193,13 +194,13 @@ def credential(request: HttpRequest, principal: Principal, name: str) -> HttpRes
 @page
 def test(request: HttpRequest, principal: Principal, name: str) -> HttpResponseBase:
     """Ask the cloud now whether it answers, with the stored credential; its page shows the report."""
-    require(principal, Role.ADMIN)
+    require(principal, Role.OPERATOR)
     cloud = _own(principal, name)
     health = services.test_connection(cloud)
     if health.ok:
         messages.success(request, _("%(name)s answers: %(what)s") % {"name": cloud.name, "what": health.summary})
     else:
-        messages.error(request, health.summary, extra_tags=str(health.facts.get("code", "")))
+        _flash_trouble(request, principal, cloud)
     return redirect("cloud", cloud.name)
 
 
@@ -207,13 +208,13 @@ def test(request: HttpRequest, principal: Principal, name: str) -> HttpResponseB
 @page
 def read(request: HttpRequest, principal: Principal, name: str) -> HttpResponseBase:
     """Read anew what the cloud has."""
-    require(principal, Role.ADMIN)
+    require(principal, Role.OPERATOR)
     cloud = _own(principal, name)
     health = services.refresh(cloud)
     if health.ok:
         messages.success(request, _("%(name)s was read.") % {"name": cloud.name})
     else:
-        messages.error(request, health.summary, extra_tags=str(health.facts.get("code", "")))
+        _flash_trouble(request, principal, cloud)
     return redirect("cloud", cloud.name)
 
 
@@ -318,6 +319,11 @@ def _own(principal: Principal, name: str) -> Cloud:
     if cloud.organization_id != principal.organization.pk:
         raise fault("not_found")
     return cloud
+
+
+def _flash_trouble(request: HttpRequest, principal: Principal, cloud: Cloud) -> None:
+    shown = showing.health_for(principal, cloud) or {}
+    messages.error(request, str(shown.get("summary", "")), extra_tags=str(shown.get("code") or ""))
 
 
 def _with_pin(request: HttpRequest) -> Any:

@@ -76,6 +76,17 @@ class PricesField(serializers.Field):  # type: ignore[type-arg]
         return value
 
 
+class DegreesField(serializers.FloatField):
+    """Take degrees; an integer that is too large for a float is none."""
+
+    def to_internal_value(self, data: Any) -> float:
+        """Return the number; `apps.clouds.checking.coordinate` has the bounds."""
+        try:
+            return float(super().to_internal_value(data))
+        except OverflowError:
+            self.fail("invalid")
+
+
 class LimitsSerializer(serializers.Serializer):  # type: ignore[type-arg]
     """What the portal may put on a cloud at most; what is null or absent is not limited."""
 
@@ -184,7 +195,7 @@ class CloudSerializer(serializers.ModelSerializer[Cloud]):
     @extend_schema_field(HealthSerializer(allow_null=True))
     def get_health(self, cloud: Cloud) -> dict[str, Any] | None:
         """Return the last probe's answer, or null when there was none yet."""
-        return showing.health(cloud, self._circuit(cloud), inside=not self._is_foreign(cloud))
+        return showing.health_for(self.context["view"].principal, cloud, self._circuit(cloud))
 
     def _circuit(self, cloud: Cloud) -> dict[str, Any]:
         """Read the circuits of all clouds that are shown in one go."""
@@ -231,8 +242,8 @@ class ChangeSerializer(serializers.Serializer):  # type: ignore[type-arg]
 
     title = serializers.CharField(max_length=120, required=False, allow_blank=True)
     region = serializers.CharField(max_length=80, required=False, allow_blank=True)
-    latitude = serializers.FloatField(required=False, allow_null=True, help_text="Degrees north, for the map.")
-    longitude = serializers.FloatField(required=False, allow_null=True, help_text="Degrees east.")
+    latitude = DegreesField(required=False, allow_null=True, help_text="Degrees north, for the map.")
+    longitude = DegreesField(required=False, allow_null=True, help_text="Degrees east.")
     flavour = serializers.CharField(max_length=20, required=False, allow_blank=True)
     address = serializers.CharField(max_length=255, required=False, allow_blank=True)
     ca_pem = serializers.CharField(required=False, allow_blank=True, trim_whitespace=False)

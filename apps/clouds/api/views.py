@@ -109,7 +109,7 @@ class CloudViewSet(ListModelMixin, RetrieveModelMixin, ScopedViewSet):
         """Answer 200 with the health, also when it is bad."""
         cloud = self.get_object()
         services.test_connection(cloud)
-        return Response(showing.health(cloud, circuits.read([cloud.pk])[cloud.pk]))
+        return Response(showing.health_for(self.principal, cloud, circuits.read([cloud.pk])[cloud.pk]))
 
     @extend_schema(request=None, responses=CloudSerializer, summary="Read the cloud's inventory now")
     @action(detail=True, methods=["post"])
@@ -135,7 +135,10 @@ class CloudViewSet(ListModelMixin, RetrieveModelMixin, ScopedViewSet):
     def inventory(self, request: Request, id: str) -> Response:
         """Answer with templates, clusters, datastores, networks and switches as of `read_at` (null: never read)."""
         cloud = self.get_object()
-        return Response({"read_at": cloud.inventory_at, **(cloud.inventory or {})})
+        found = dict(cloud.inventory or {})
+        if cloud.organization_id != self.principal.organization.pk:
+            found.pop("hosts", None)  # no placement goes by hosts: they are its owner's to see
+        return Response({"read_at": cloud.inventory_at, **found})
 
     @extend_schema(responses=KindsSerializer, summary="List the kinds of clouds and what each asks for")
     @action(detail=False, methods=["get"])

@@ -9,11 +9,11 @@ from django import template
 from django.utils import formats
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from apps.clouds.kinds import Kind
 from apps.clouds.models import Cloud
-from apps.clouds.services import capacity
+from apps.clouds.showing import LIMIT_NAMES, health_for
+from apps.tenancy.access import principal_for
 from apps.tenancy.templatetags.ui import FLAVOURS, cloud_mark, icon, look
 
 register = template.Library()
@@ -30,12 +30,6 @@ def cloud_state(cloud: Cloud) -> str:
 
 
 _TONES = {"good": "circle-check", "warning": "alert-triangle", "danger": "alert-octagon", "quiet": "info-circle"}
-_LIMITS = {
-    "machines": gettext_lazy("Machines"),
-    "cpus": gettext_lazy("CPUs"),
-    "memory_gib": gettext_lazy("Memory, GiB"),
-    "disk_gib": gettext_lazy("Disk, GiB"),
-}
 
 
 @register.simple_tag
@@ -67,7 +61,7 @@ def tone_icon(tone: str) -> SafeString:
 @register.simple_tag
 def limit_name(kind: str) -> str:
     """Return what a limit bounds, in words."""
-    return str(_LIMITS[kind])
+    return str(LIMIT_NAMES[kind])
 
 
 @register.filter
@@ -88,10 +82,10 @@ def cloud_badge(cloud: Cloud) -> dict[str, Any]:
     return {"cloud": cloud}
 
 
-@register.simple_tag
-def room_of(cloud: Cloud) -> dict[str, Any] | None:
-    """Return the sums of what a cloud has and what is free, or None when it was never read."""
-    return capacity(cloud)
+@register.simple_tag(takes_context=True)
+def why_down(context: template.Context, cloud: Cloud) -> str:
+    """Return what is wrong with a cloud, as far as the reader may know it."""
+    return str((health_for(principal_for(context["request"]), cloud) or {}).get("summary", ""))
 
 
 @register.simple_tag

@@ -102,3 +102,8 @@ def test_the_list_asks_the_database_the_same_number_of_times_for_few_and_many(
         make_cloud(alice, f"cloud-{number}")
     with django_assert_max_num_queries(5):
         assert len(alice.api.get(CLOUDS).json()["results"]) == 9
+
+
+def test_a_number_too_large_for_degrees_is_a_bad_request(alice, paris):
+    answer = alice.api.patch(f"{CLOUDS}paris/", '{"latitude": 1%s}' % ("0" * 400), content_type="application/json")
+    assert answer.status_code == 400, answer.content

@@ -181,8 +181,26 @@ def test_a_cloud_in_use_offers_no_removal(alice, paris, monkeypatch):
 
 def test_only_administrators_read_why_a_cloud_fails(alice, viewer, paris):
     secret = "svc@vsphere.local was refused at vc.example"
-    paris.health = {"ok": False, "summary": secret, "code": "cloud.not_authenticated", "facts": {}, "findings": []}
+    code = "cloud.not_authenticated"
+    found = [{"severity": "error", "code": code, "message": secret}]
+    paris.health = {"ok": False, "summary": secret, "code": code, "facts": {}, "findings": found}
     paris.save()
-    for path in ("/clouds/", "/clouds/paris/"):
+    for path in ("/", "/clouds/", "/clouds/paris/"):
         assert secret in alice.browser.get(path).content.decode()
         assert secret not in viewer.browser.get(path).content.decode()
+    for path in ("/api/v1/clouds/", "/api/v1/clouds/paris/"):
+        assert secret in alice.api.get(path).content.decode()
+        told = viewer.api.get(path).content.decode()
+        assert secret not in told
+        assert code in told
+
+
+def test_operators_test_and_read_clouds_on_pages_as_over_rest(olga, viewer, paris, control):
+    page = olga.browser.get("/clouds/paris/").content.decode()
+    for path in ("/clouds/paris/test/", "/clouds/paris/read/"):
+        assert f'action="{path}"' in page
+        assert viewer.browser.post(path).status_code == 403
+        assert olga.browser.post(path).status_code == 302
+    assert Cloud.objects.get(pk=paris.pk).inventory is not None
+    assert 'action="/clouds/paris/switch/"' not in page
+    assert olga.browser.post("/clouds/paris/switch/", {"enabled": "0"}).status_code == 403

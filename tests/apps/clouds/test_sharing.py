@@ -58,6 +58,13 @@ def test_those_it_is_shared_with_see_nothing_of_its_inside(alice, charlie, paris
     page = charlie.browser.get("/clouds/paris/").content.decode()
     assert "fake.example" not in page
     assert "Exchange the credential" not in page
+    services.refresh(paris)
+    paris.inventory["hosts"] = [{"id": "host-1", "name": "esx-1", "cpu_used_mhz": 1, "memory_used_mib": 1}]
+    paris.save()
+    assert alice.api.get(f"{CLOUDS}paris/inventory/").json()["hosts"]
+    inside = charlie.api.get(f"{CLOUDS}paris/inventory/").json()
+    assert "hosts" not in inside
+    assert inside["clusters"]
 
 
 @pytest.mark.parametrize(
