@@ -284,7 +284,8 @@ def _machine(resource: Resource, seen: Mapping[str, Any] | None = None) -> Machi
 
 def price_of(deployment: Deployment) -> dict[str, Any] | None:
     """Return what exists of a deployment costs by its cloud's present prices; None without any, or without anything."""
-    specs = {resource.key: resource.spec for resource in deployment.resources.all()}
+    # Adopted machines are paid for already, whoever pays: what consists of them alone has no price to show.
+    specs = {row.key: row.spec for row in deployment.resources.all() if not row.spec.get("adopted")}
     return pricing.price(pricing.needed(specs), deployment.cloud.prices) if specs else None
 
 
