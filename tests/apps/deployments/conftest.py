@@ -41,25 +41,34 @@ def control(state: str) -> Any:
     control.close()
 
 
-@pytest.fixture
-def paris(alice: Person, state: str) -> Any:
-    """A cloud of acme's whose inventory is known."""
+def fake_cloud(person: Person, name: str, state: str, **changes: Any) -> Any:
+    """Register a fake cloud, whose things stand in a file, for somebody's organization; read its inventory."""
     from apps.clouds import services
 
-    cloud = services.register_cloud(
-        alice.principal,
-        alice.organization,
-        name="paris",
-        kind="fake",
-        flavour="private",
-        address="fake.example",
-        username="escale",
-        password="canary-cloud-password",
-        options={"state": state, "duration_s": 0.01},
-    )
+    facts: dict[str, Any] = {
+        "kind": "fake",
+        "flavour": "private",
+        "address": "fake.example",
+        "username": "escale",
+        "password": "canary-cloud-password",
+        "options": {"state": state, "duration_s": 0.01},
+    }
+    cloud = services.register_cloud(person.principal, person.organization, name=name, **{**facts, **changes})
     services.refresh(cloud)
     cloud.refresh_from_db()
     return cloud
+
+
+@pytest.fixture
+def paris(alice: Person, state: str) -> Any:
+    """A cloud of acme's whose inventory is known."""
+    return fake_cloud(alice, "paris", state)
+
+
+@pytest.fixture
+def roubaix(alice: Person, tmp_path: Path) -> Any:
+    """Another one of acme's."""
+    return fake_cloud(alice, "roubaix", str(tmp_path / "roubaix.sqlite"), flavour="ovh", address="far.example")
 
 
 @pytest.fixture

@@ -242,8 +242,9 @@ def test_a_page_about_a_dead_cloud_does_not_wait_for_it(
     with vcenters["paris"].hanging():
         for _ in range(connections.FAILURES_TO_OPEN):
             services.refresh(cloud)
+        monkeypatch.setattr(connections, "WORK_TIMEOUT_S", 60)  # whoever asks it now hangs that long
         started = time.monotonic()
         page = alice.browser.get("/clouds/paris/").content.decode()
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 30
         assert "is not asked for the moment" in page
         assert alice.browser.get("/clouds/").status_code == 200

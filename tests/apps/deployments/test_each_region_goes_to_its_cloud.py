@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,25 +30,6 @@ x-escale:
     store: {region: back, cpus: 2, memory: 4GiB}
     bastion: {region: front, cpus: 1, memory: 1GiB}
 """
-
-
-@pytest.fixture
-def roubaix(alice: Person, tmp_path: Path) -> Any:
-    from apps.clouds import services
-
-    cloud = services.register_cloud(
-        alice.principal,
-        alice.organization,
-        name="roubaix",
-        kind="fake",
-        flavour="ovh",
-        address="fake.example",
-        username="escale",
-        password="canary-cloud-password",
-        options={"state": str(tmp_path / "roubaix.sqlite"), "duration_s": 0.01},
-    )
-    services.refresh(cloud)
-    return cloud
 
 
 def plan(person: Person, **body: Any) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from connectors.base import Capability
+from tests.apps.deployments.conftest import fake_cloud
 from tests.engine.drawings import AWS
 from tests.people import Person
 
@@ -25,18 +26,10 @@ services:
 @pytest.fixture
 def ireland(alice: Person, state: str) -> Any:
     """A fake cloud that sells sizes, shares no network and shuts machines off."""
-    from apps.clouds import services
-
     stores = tuple(replace(store, capacity_gib=10_000.0, free_gib=10_000.0) for store in AWS.inventory.datastores)
     inventory = replace(AWS.inventory, datastores=stores).to_json()
     options = {"state": state, "duration_s": 0.01, "inventory": inventory, "capabilities": sorted(Capability)}
-    cloud = services.register_cloud(
-        alice.principal, alice.organization, name="ireland", kind="fake", flavour="private", address="fake.example",
-        username="escale", password="canary-cloud-password", options=options,
-    )  # fmt: skip
-    services.refresh(cloud)
-    cloud.refresh_from_db()
-    return cloud
+    return fake_cloud(alice, "ireland", state, options=options)
 
 
 @pytest.fixture

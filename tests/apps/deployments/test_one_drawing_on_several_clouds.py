@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.apps.deployments.conftest import fake_cloud
 from tests.people import Person
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -35,26 +36,6 @@ def far_control(tmp_path: Path) -> Any:
     control = Control(str(tmp_path / "roubaix.sqlite"))
     yield control
     control.close()
-
-
-@pytest.fixture
-def roubaix(alice: Person, tmp_path: Path) -> Any:
-    from apps.clouds import services
-
-    cloud = services.register_cloud(
-        alice.principal,
-        alice.organization,
-        name="roubaix",
-        kind="fake",
-        flavour="ovh",
-        address="far.example",
-        username="escale",
-        password="canary-cloud-password",
-        options={"state": str(tmp_path / "roubaix.sqlite"), "duration_s": 0.01},
-    )
-    services.refresh(cloud)
-    cloud.refresh_from_db()
-    return cloud
 
 
 def plan(person: Person, **body: Any) -> Any:
@@ -289,7 +270,7 @@ def test_a_preview_shows_the_clouds_and_what_crosses(bob: Person, paris: Any, ro
     shown = bob.api.post("/api/v1/plans/preview/", {"project": "shop", "compose": SHOP, "cloud": "paris"}).json()
     assert (shown["valid"], shown["blocked"]) == (True, False)
     assert [cloud["name"] for cloud in shown["clouds"]] == ["paris", "roubaix"]
-    assert all(part["capacity"] for part in shown["parts"])
+    assert [bool(part["capacity"]) for part in shown["parts"]] == [True, True]
     assert shown["crossings"][0]["port"] == 5432
     drawn = SHOP + "x-escale: {place: paris}\n"
     assert bob.api.post("/api/v1/plans/preview/", {"project": "shop", "compose": drawn}).json()["cloud"]["name"] == (
@@ -328,20 +309,7 @@ def test_stopping_and_undoing_half_way_leaves_nothing_on_either_cloud(
 def test_a_cloud_of_another_organization_is_as_unknown_as_none(
     bob: Person, charlie: Person, paris: Any, blueprint: Any, tmp_path: Path
 ) -> None:
-    from apps.clouds import services
-
-    theirs = services.register_cloud(
-        charlie.principal,
-        charlie.organization,
-        name="roubaix",
-        kind="fake",
-        flavour="ovh",
-        address="theirs.example",
-        username="escale",
-        password="canary-cloud-password",
-        options={"state": str(tmp_path / "theirs.sqlite")},
-    )
-    services.refresh(theirs)
+    fake_cloud(charlie, "roubaix", str(tmp_path / "theirs.sqlite"), flavour="ovh", address="theirs.example")
     body = plan(bob, blueprint=blueprint(SHOP)["id"], cloud="paris", name="shop")
     assert "across.cloud_unknown" in {finding["code"] for finding in body["findings"]}
     assert [cloud["name"] for cloud in body["clouds"]] == ["paris"]
