@@ -142,9 +142,12 @@ def save_view(
         _require_mine(who, view)
     if shared or (view is not None and view.shared):
         require(who, Role.OPERATOR)
+    name = name.strip()
+    if not name:
+        raise searching.invalid_field("name", _("is needed"))
     searching.check_view(kind, filters or {}, columns, sort)
     row = view or View(organization=who.organization, owner=who.user)
-    row.name, row.kind, row.filters, row.columns = name.strip(), kind, dict(filters or {}), list(columns)
+    row.name, row.kind, row.filters, row.columns = name, kind, dict(filters or {}), list(columns)
     row.sort, row.shared = sort, shared
     try:
         with transaction.atomic():

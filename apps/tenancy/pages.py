@@ -19,7 +19,7 @@ from django.utils.cache import patch_cache_control
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from apps.tenancy.access import SESSION_KEY, Principal, organizations_of, principal_for
-from apps.tenancy.api.pagination import CursorPage
+from apps.tenancy.api.pagination import CursorPage, refuse_nul
 from apps.tenancy.faults import Fault, fault
 from apps.tenancy.models import Organization, Project, User
 
@@ -44,6 +44,8 @@ def page(view: Callable[Concatenate[HttpRequest, Principal, P], HttpResponseBase
         if not request.user.is_authenticated:
             return _to_sign_in(request)
         try:
+            for given in (request.GET, request.POST):
+                refuse_nul(given)
             response = view(request, principal_for(request), *args, **kwargs)
         except Fault as error:
             return fault_response(request, error)
@@ -75,7 +77,8 @@ def fault_response(request: HttpRequest, error: Fault) -> HttpResponse:
 
 def flash_fault(request: HttpRequest, error: Fault) -> None:
     """Say on the next page what could not be done, and why."""
-    messages.error(request, error.message, extra_tags=error.code)
+    reasons = [f"{param['name']} {param['reason']}" for param in error.params]
+    messages.error(request, ". ".join([error.message, *reasons]), extra_tags=error.code)
 
 
 def safe_next(request: HttpRequest, fallback: str = "/") -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db.models import Field, Model, Q, QuerySet
+from django.http import QueryDict
 from django.utils.translation import gettext as _
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
@@ -102,6 +103,13 @@ def _limit(text: str | None) -> int:
 def invalid_parameter(name: str, reason: str) -> Fault:
     """Return the fault for one query parameter that cannot be used."""
     return fault("invalid", count=1, params=[{"name": name, "in": "query", "reason": reason, "code": "invalid"}])
+
+
+def refuse_nul(given: QueryDict) -> None:
+    """Turn away what PostgreSQL cannot even compare with, before any view puts it into a query."""
+    for name, values in given.lists():
+        if "\x00" in name or any("\x00" in value for value in values):
+            raise invalid_parameter(name.replace("\x00", "\ufffd"), _("holds a NUL character"))
 
 
 def _keys(queryset: QuerySet[Any], ordering: Sequence[str] | None) -> list[str]:

@@ -10,13 +10,12 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Final, Literal, cast
 
 from django.db.models import Model, QuerySet
-from django.utils.translation import gettext as _
 from rest_framework.request import Request
 from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
 from apps.tenancy.access import Principal, find_named, principal_for, require, require_somewhere
-from apps.tenancy.api.pagination import invalid_parameter
+from apps.tenancy.api.pagination import refuse_nul
 from apps.tenancy.faults import Defect, fault
 from apps.tenancy.models import Project, Role
 from apps.tenancy.querysets import ScopedQuerySet
@@ -81,9 +80,7 @@ def _refuse_nul(request: Request, kwargs: Mapping[str, Any]) -> None:
     """Turn away what PostgreSQL cannot even compare with, before any view puts it into a query."""
     if any("\x00" in str(value) for value in kwargs.values()):
         raise fault("not_found")
-    for name, values in request.query_params.lists():
-        if "\x00" in name or any("\x00" in value for value in values):
-            raise invalid_parameter(name.replace("\x00", "\ufffd"), _("holds a NUL character"))
+    refuse_nul(request.query_params)
 
 
 class ScopedViewSet(ScopedView, GenericViewSet):  # type: ignore[type-arg]

@@ -236,3 +236,26 @@ def test_hosts_and_clusters_tell_how_busy_they_were_at_the_last_reading(browser:
         assert "256 of 512 GiB" in page
     answer = browser.get("/api/v1/inventory/things/", {"kind": "host"}).json()
     assert answer["results"][0]["facts"]["cpu_used_mhz"] == 32_000
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("get", "/inventory/?q=%00", None),
+        ("get", "/inventory/facets/?tag=a%00", None),
+        ("post", "/inventory/views/", {"name": "a\0", "query": ""}),
+        ("post", "/clouds/paris/sharing/", {"own": "1", "projects": "\0"}),
+        ("post", "/onboarding/new/", {"cloud": "paris", "name": "estate", "machine": "\0"}),
+    ],
+)
+def test_a_nul_is_refused_by_every_page(method: str, path: str, body: Any, alice: Person, paris: Any) -> None:
+    answer = getattr(alice.browser, method)(path, body)
+    assert answer.status_code == 400, answer.content
+
+
+def test_a_view_without_a_name_is_not_saved(alice: Person, paris: Any) -> None:
+    from apps.inventory.models import View
+
+    answer = alice.browser.post("/inventory/views/", {"name": "  ", "query": "power=on"}, follow=True)
+    assert "is needed" in answer.content.decode()
+    assert not View.objects.exists()
