@@ -26,14 +26,17 @@ FIELDS = (
 
 def sample(cloud: Cloud) -> CapacitySample | None:
     """Note what the cloud has and uses, unless that was done minutes ago or nothing new was read of it since."""
-    sums = capacity_of(cloud)
-    if sums is None or sums["read_at"] is None or timezone.now() - sums["read_at"] > EVERY:
+    read_at = cloud.inventory_at
+    if read_at is None or timezone.now() - read_at > EVERY:
         return None
     last = CapacitySample.objects.filter(cloud=cloud).order_by("-at").values_list("at", flat=True).first()
-    if last is not None and sums["read_at"] - last < EVERY:
+    if last is not None and read_at - last < EVERY:
+        return None
+    sums = capacity_of(cloud)
+    if sums is None:
         return None
     # In an own row by its time, so that two workers at once make one.
-    row, _ = CapacitySample.objects.get_or_create(cloud=cloud, at=sums["read_at"], defaults=_figures(cloud, sums))
+    row, _ = CapacitySample.objects.get_or_create(cloud=cloud, at=read_at, defaults=_figures(cloud, sums))
     return row
 
 

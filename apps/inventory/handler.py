@@ -49,7 +49,8 @@ class SyncHandler:
         if step.cancelled:
             error = ConnectorError("cloud.cancelled", "The sync was cancelled; its rows so far stay.", permanent=True)
             return Outcome.failed(error)
-        cloud = Cloud.objects.present().select_related("organization").filter(pk=step.cloud_id).first()
+        rows = Cloud.objects.present().select_related("organization").defer("inventory", "ca_pem")
+        cloud = rows.filter(pk=step.cloud_id).first()
         if cloud is None:
             error = ConnectorError("cloud.unknown", "The cloud was removed from the portal.", permanent=True)
             return Outcome.failed(error)

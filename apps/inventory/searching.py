@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from apps.clouds.models import Cloud
 from apps.inventory.models import THING_KINDS, Machine, Thing
+from apps.inventory.querysets import visible_clouds
 from apps.tenancy.access import Principal
 from apps.tenancy.api.pagination import invalid_parameter
 from apps.tenancy.faults import Fault
@@ -22,6 +23,9 @@ COLUMNS = (
     "cloud", "name", "power", "tools", "cpus", "memory_mib", "disk_gib", "host", "cluster", "pool", "folder", "guest",
     "type", "addresses", "networks", "datastores", "tags", "snapshots", "managed", "first_seen_at", "changed_at",
 )  # fmt: skip
+INSIDE = ("host", "pool", "folder")
+"""What tells how the owner of a cloud has laid it out: nothing for those whom it is lent to."""
+
 THING_COLUMNS = ("cloud", "kind", "name", "first_seen_at", "changed_at")
 
 _LONGEST = 300
@@ -64,13 +68,13 @@ def _guest(values: list[str]) -> Q:
     return _or(Q(search__contains=value.lower(), guest__icontains=value) for value in values)
 
 
-def _owner(values: list[str]) -> Q:
+def _owner(values: list[str], told: Q | None = None) -> Q:
     conditions = []
     for value in values:
         if value in ("managed", "unmanaged"):
             conditions.append(Q(owner_deployment__isnull=value == "unmanaged"))
         elif (deployment := as_uuid(value)) is not None:
-            conditions.append(Q(owner_deployment=deployment))
+            conditions.append(Q(owner_deployment=deployment) & (told or Q()))
         else:
             raise invalid_parameter("owner", _("is neither “managed” nor “unmanaged” nor the id of a deployment"))
     return _or(conditions)
@@ -109,8 +113,15 @@ def machines(principal: Principal, given: Given) -> QuerySet[Machine]:
     rows = Machine.objects.visible_to(principal)
     for name, condition in FILTERS.items():
         if values := _values(given, name):
-            rows = rows.filter(condition(values))
+            rows = rows.filter(_owner(values, _told_whose(principal)) if name == "owner" else condition(values))
+            if name in INSIDE:
+                rows = rows.filter(cloud_id__in=visible_clouds(principal)[0])
     return _searched(_on_clouds(principal, rows, given), given)
+
+
+def _told_whose(principal: Principal) -> Q:
+    """Return the machines whose deployments a principal is told of (`showing.Names.owner`); asking tells as much."""
+    return Q(owner_organization=principal.organization.pk) if principal.sees_all_projects else Q(pk__in=[])
 
 
 def things(principal: Principal, given: Given) -> QuerySet[Thing]:

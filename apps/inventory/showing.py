@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 from apps.clouds.models import Cloud
 from apps.inventory.models import Machine, SyncState
 from apps.inventory.querysets import cloud_names
-from apps.inventory.searching import COLUMNS
+from apps.inventory.searching import COLUMNS, INSIDE
 from apps.operations.models import Claim
 from apps.tenancy.access import Principal
 
@@ -31,7 +31,9 @@ class Names:
 
     def __init__(self, principal: Principal) -> None:
         self._principal = principal
-        self.clouds: dict[Any, str] = {cloud_id: name for cloud_id, name, _ in cloud_names(principal)}
+        known = cloud_names(principal)
+        self.clouds: dict[Any, str] = {cloud_id: name for cloud_id, name, _ in known}
+        self._lent = {cloud_id for cloud_id, _, owner in known if owner != principal.organization.pk}
 
     def cloud(self, cloud_id: Any) -> dict[str, Any]:
         """Return a cloud as rows refer to it."""
@@ -46,8 +48,13 @@ class Names:
         return {"deployment": row["owner_deployment"], "key": row["owner_key"]}
 
     def machine(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """Return a machine's row (its MACHINE_FIELDS, perhaps with facts) as the API shows it."""
+        """Return a machine's row (its MACHINE_FIELDS, perhaps with facts) as the API shows it.
+
+        Of one on a lent cloud it leaves out where it lies in the owner's estate.
+        """
         data = dict(row)
+        if data["cloud_id"] in self._lent:
+            data |= dict.fromkeys(INSIDE, "")
         data["cloud"] = self.cloud(data.pop("cloud_id"))
         data["managed"] = data["owner_deployment"] is not None
         data["owner"] = self.owner(data)
@@ -129,12 +136,15 @@ def facets(rows: QuerySet[Machine]) -> dict[str, Any]:
     return found
 
 
+_STATE = ("synced_at", "full_at", "changed_at", "loading", "trouble", "counts")
+
+
 def syncs(principal: Principal) -> list[dict[str, Any]]:
     """Return how far the rows of each visible own cloud follow it, by name; two queries."""
-    clouds = Cloud.objects.owned_by(principal).select_related("sync_state").order_by("name")
-    running = dict(
-        Claim.objects.filter(target__startswith="inventory:").values_list("target", "operation_id") if clouds else ()
-    )
+    rows = Cloud.objects.owned_by(principal).select_related("sync_state").order_by("name")
+    clouds = list(rows.only("name", *(f"sync_state__{name}" for name in _STATE)))  # without whole inventories
+    targets = [f"inventory:{cloud.pk}" for cloud in clouds]
+    running = dict(Claim.objects.filter(target__in=targets).values_list("target", "operation_id"))
     return [_sync(cloud, running.get(f"inventory:{cloud.pk}")) for cloud in clouds]
 
 

@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 from apps.clouds.connections import connect
 from apps.clouds.models import Cloud
 from apps.inventory import writing
-from apps.inventory.models import SyncState
+from apps.inventory.models import Seen, SyncState
 from apps.inventory.writing import Written
 from apps.tenancy import encryption
 from apps.tenancy.faults import Fault, fault
@@ -213,6 +213,4 @@ def progress(state: SyncState, read: int, total: int | None) -> tuple[int | None
 
 def seen(cloud_id: uuid.UUID) -> int:
     """Return how many things the load under way has come across."""
-    from apps.inventory.models import Seen
-
     return Seen.objects.filter(cloud_id=cloud_id).count()

@@ -27,8 +27,9 @@ def check_clouds() -> None:
 @shared_task(expires=50, soft_time_limit=90, time_limit=100)
 def check_cloud(cloud_id: str) -> bool:
     """Look whether one cloud has changed; False when another worker looks already, or the cloud is gone."""
-    found = Cloud.objects.present().select_related("organization").filter(pk=as_uuid(cloud_id), enabled=True)
-    cloud = found.first()
+    # An inventory is only opened when a sample of the capacity is due.
+    rows = Cloud.objects.present().select_related("organization").defer("inventory", "ca_pem")
+    cloud = rows.filter(pk=as_uuid(cloud_id), enabled=True).first()
     if cloud is None or not _take_lease(cloud):
         return False
     try:

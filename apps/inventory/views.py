@@ -26,6 +26,7 @@ from apps.tenancy.querysets import as_uuid
 
 SECTION = {"section": "inventory"}
 DAYS = (1, 7, 30, 365)
+_HEAVY = ("cloud__inventory", "cloud__ca_pem")
 SIZES = (50, 100, 200)
 _LABELS = ("cloud", "power", "owner", "cluster", "host", "pool", "folder", "network", "datastore", "tag", "address",
            "guest", "type", "tools", "snapshots", "uid")  # fmt: skip
@@ -52,7 +53,7 @@ def index(request: HttpRequest, principal: Principal) -> HttpResponseBase:
         "filters": _filters(given, names),
         "saved": View.objects.visible_to(principal).filter(kind=kind).select_related("owner"),
         "view": _view(principal, given.get("view")),
-        "may_onboard": principal.may_somewhere(Role.ARCHITECT),
+        "may_onboard": principal.may(Role.ARCHITECT),  # of the organization: a role in a project is not enough
         "may_sync": principal.may(Role.OPERATOR),
         "may_share": principal.may(Role.OPERATOR),
         "is_admin": principal.may(Role.ADMIN),
@@ -109,7 +110,7 @@ def facets(request: HttpRequest, principal: Principal) -> HttpResponseBase:
 @page
 def machine(request: HttpRequest, principal: Principal, machine_id: uuid.UUID) -> HttpResponseBase:
     """Show one machine with all that its cloud tells of it."""
-    row: Machine = find(Machine.objects.select_related("cloud"), principal, pk=machine_id)
+    row: Machine = find(Machine.objects.select_related("cloud").defer(*_HEAVY), principal, pk=machine_id)
     data = {name: getattr(row, name) for name in (*showing.MACHINE_FIELDS, "facts")}
     shown = showing.Names(principal).machine(data)
     context = {
@@ -119,7 +120,7 @@ def machine(request: HttpRequest, principal: Principal, machine_id: uuid.UUID) -
         "disk": cells.size(row.disk_gib),
         "disks": row.facts.get("disks") or [],
         "nics": row.facts.get("nics") or [],
-        "may_onboard": principal.may_somewhere(Role.ARCHITECT),
+        "may_onboard": principal.may(Role.ARCHITECT),
     }
     return render(request, "inventory/machine.html", SECTION | context)
 
@@ -128,7 +129,7 @@ def machine(request: HttpRequest, principal: Principal, machine_id: uuid.UUID) -
 @page
 def thing(request: HttpRequest, principal: Principal, thing_id: uuid.UUID) -> HttpResponseBase:
     """Show one host, datastore, network or the like, and the way to the machines on it."""
-    row: Thing = find(Thing.objects.select_related("cloud"), principal, pk=thing_id)
+    row: Thing = find(Thing.objects.select_related("cloud").defer(*_HEAVY), principal, pk=thing_id)
     (known,) = showing.with_use([{name: getattr(row, name) for name in showing.THING_FIELDS}])
     shown = showing.Names(principal).thing(known)
     context = {

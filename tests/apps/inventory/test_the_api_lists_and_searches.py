@@ -151,6 +151,15 @@ def test_whoever_is_lent_a_cloud_sees_there_only_what_is_its_own(charlie: Person
     assert listed(charlie) == ["web-00001"]
     row = charlie.api.get(LIST).json()["results"][0]
     assert row["owner"] == {"deployment": mine["deployment_id"], "key": "machine:web"}
+    # How the owner of the cloud has laid it out is nobody else's to read, and not to be found out by asking either.
+    assert (row["host"], row["pool"], row["folder"]) == ("", "", "")
+    assert (
+        listed(charlie, "?host=esx-01") == listed(charlie, "?folder=Apps") == listed(charlie, "?pool=Production") == []
+    )
+    assert "esx-01" not in b"".join(charlie.api.get(f"{LIST}export/").streaming_content).decode()
+    page = charlie.browser.get(f"/inventory/machines/{row['id']}/").content.decode()
+    assert "web-00001" in page
+    assert not [word for word in ("esx-01", "Production", "Apps/Team") if word in page]
     assert charlie.api.get("/api/v1/inventory/things/").json()["results"] == []
     assert charlie.api.get("/api/v1/inventory/summary/").json()["machines"] == 1
 
@@ -172,6 +181,8 @@ def test_the_owner_of_a_machine_is_told_to_those_who_see_all_projects_only(
     assert inside["owner"]["deployment"] == owner["deployment_id"]
     assert (outside["managed"], outside["owner"]) == (True, None)
     assert listed(viewer, f"?owner={owner['deployment_id']}") == ["web-00001"]
+    assert listed(nina, f"?owner={owner['deployment_id']}") == []
+    assert "web-00001" in listed(nina, f"?owner={owner['deployment_id']}&owner=managed")
 
 
 def test_a_list_costs_the_same_queries_at_any_length(viewer: Person, paris: Any) -> None:
